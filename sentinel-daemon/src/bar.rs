@@ -1,0 +1,31 @@
+//! The words of the trade: what a bar is, and which way an order goes.
+
+use serde::{Deserialize, Serialize};
+
+/// One hour of prices. Times are unix seconds, UTC; prices are in the quote currency.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Bar {
+    /// Start of the hour.
+    #[serde(rename = "timestamp")]
+    pub time: i64,
+    /// First price of the hour.
+    pub open: f64,
+    /// Highest price of the hour.
+    pub high: f64,
+    /// Lowest price of the hour.
+    pub low: f64,
+    /// Last price of the hour, or the current one while the bar is forming.
+    pub close: f64,
+    /// Number of price changes in the hour; 0 where the vendor has none.
+    pub volume: f64,
+}
+
+/// Which way an order or a position goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Side {
+    /// Gains when the price rises.
+    Buy,
+    /// Gains when the price falls.
+    Sell,
+}

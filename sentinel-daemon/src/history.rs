@@ -187,6 +187,7 @@ fn number(
 mod tests {
     use super::*;
     use sha2::{Digest, Sha256};
+    use std::fmt::Write as _;
 
     const HEADER: &str = "timestamp,open,high,low,close,volume\n";
 
@@ -196,10 +197,10 @@ mod tests {
 
     #[test]
     fn embedded_file_is_the_one_its_readme_describes() {
-        let digest: String = Sha256::digest(EURUSD_CSV)
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let mut digest = String::new();
+        for byte in Sha256::digest(EURUSD_CSV) {
+            write!(digest, "{byte:02x}").unwrap();
+        }
         assert!(
             include_str!("../data/README.md").contains(&digest),
             "{digest}"

@@ -36,52 +36,46 @@ pub(super) const NAMES: [&str; COUNT] = [
 /// Below this, volatility is taken to be this: a hundredth of a pip at a price of 1, far below any hour traded.
 const VOLATILITY_FLOOR: f64 = 1e-6;
 
+// Places of the features in a row; a test holds them against their names.
+const RETURN_1: usize = 0;
+const RETURN_5: usize = 1;
+const RETURN_10: usize = 2;
+const EMA_10: usize = 5;
+const EMA_20: usize = 6;
+const VOLATILITY_10: usize = 7;
+const VOLATILITY_20: usize = 8;
+const RSI_14: usize = 9;
+const MACD_HIST: usize = 12;
+const HIGH_LOW_RATIO: usize = 13;
+const CLOSE_HIGH_RATIO: usize = 14;
+const CLOSE_LOW_RATIO: usize = 15;
+const VOLUME_RATIO: usize = 17;
+const HOUR: usize = 18;
+const DAY_OF_WEEK: usize = 19;
+
 /// The inputs of `features`, in the order of [`NAMES`].
 pub(super) fn of(features: &Features) -> [f64; COUNT] {
-    let [
-        return_1,
-        return_5,
-        return_10,
-        _,
-        _,
-        ema_10,
-        ema_20,
-        volatility_10,
-        _,
-        rsi,
-        _,
-        _,
-        macd_hist,
-        high_low,
-        close_high,
-        close_low,
-        _,
-        volume_ratio,
-        hour,
-        day,
-        _,
-        _,
-    ] = features.tabular;
-    let unit = volatility(&features.tabular);
-    let angle = hour * TAU / 24.0;
+    let row = &features.tabular;
+    let unit = volatility(row);
+    let angle = row[HOUR] * TAU / 24.0;
     [
-        return_1 / unit,
-        return_5 / unit,
-        return_10 / unit,
-        (ema_10 / ema_20 - 1.0) / unit,
-        macd_hist / ema_20 / unit,
-        rsi,
-        volatility_10 / unit,
+        row[RETURN_1] / unit,
+        row[RETURN_5] / unit,
+        row[RETURN_10] / unit,
+        (row[EMA_10] / row[EMA_20] - 1.0) / unit,
+        row[MACD_HIST] / row[EMA_20] / unit,
+        row[RSI_14],
+        row[VOLATILITY_10] / unit,
         unit,
-        (high_low - 1.0) / unit,
-        (close_high - 1.0) / unit,
-        (close_low - 1.0) / unit,
-        volume_ratio,
+        (row[HIGH_LOW_RATIO] - 1.0) / unit,
+        (row[CLOSE_HIGH_RATIO] - 1.0) / unit,
+        (row[CLOSE_LOW_RATIO] - 1.0) / unit,
+        row[VOLUME_RATIO],
         libm::sin(angle),
         libm::cos(angle),
         libm::sin(2.0 * angle),
         libm::cos(2.0 * angle),
-        day,
+        row[DAY_OF_WEEK],
         trend(features) / unit,
         unit / mean_volatility(&features.sequence),
     ]
@@ -89,13 +83,11 @@ pub(super) fn of(features: &Features) -> [f64; COUNT] {
 
 /// Recent volatility of a row: standard deviation of the last 20 hourly returns, with a floor.
 pub(super) fn volatility(row: &Row) -> f64 {
-    const VOLATILITY_20: usize = 8;
     row[VOLATILITY_20].max(VOLATILITY_FLOOR)
 }
 
 /// Fractional change of the 20-bar average over the sequence.
 fn trend(features: &Features) -> f64 {
-    const EMA_20: usize = 6;
     features.tabular[EMA_20] / features.sequence[0][EMA_20] - 1.0
 }
 
@@ -136,22 +128,34 @@ mod tests {
     }
 
     #[test]
-    fn positions_taken_by_number_are_the_features_they_claim_to_be() {
-        assert_eq!(features::NAMES[8], "volatility_20");
-        assert_eq!(features::NAMES[6], "ema_20");
-        assert_eq!(features::NAMES[12], "macd_hist");
-        assert_eq!(
-            features::NAMES[17..20],
-            ["volume_ratio", "hour", "day_of_week"]
-        );
+    fn places_are_those_of_the_features_they_name() {
+        for (place, name) in [
+            (RETURN_1, "return_1"),
+            (RETURN_5, "return_5"),
+            (RETURN_10, "return_10"),
+            (EMA_10, "ema_10"),
+            (EMA_20, "ema_20"),
+            (VOLATILITY_10, "volatility_10"),
+            (VOLATILITY_20, "volatility_20"),
+            (RSI_14, "rsi_14"),
+            (MACD_HIST, "macd_hist"),
+            (HIGH_LOW_RATIO, "high_low_ratio"),
+            (CLOSE_HIGH_RATIO, "close_high_ratio"),
+            (CLOSE_LOW_RATIO, "close_low_ratio"),
+            (VOLUME_RATIO, "volume_ratio"),
+            (HOUR, "hour"),
+            (DAY_OF_WEEK, "day_of_week"),
+        ] {
+            assert_eq!(features::NAMES[place], name);
+        }
     }
 
     #[test]
     fn midnight_and_noon_differ_only_in_the_24_hour_wave() {
         let mut features = features_at(1.0);
-        features.tabular[18] = 0.0;
+        features.tabular[HOUR] = 0.0;
         let midnight = of(&features);
-        features.tabular[18] = 12.0;
+        features.tabular[HOUR] = 12.0;
         let noon = of(&features);
         assert!((midnight[13] - 1.0).abs() < 1e-12 && (noon[13] + 1.0).abs() < 1e-12);
         assert!((midnight[15] - noon[15]).abs() < 1e-12);

@@ -19,6 +19,9 @@ const RATE: f64 = 0.5;
 /// Largest size of a parameter; keeps every score finite.
 const LARGEST: f64 = 1e100;
 
+/// The inputs at one bar, and what came true.
+pub(super) type Labelled = ([f64; COUNT], Class);
+
 /// The parameters of the regression.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -37,7 +40,7 @@ pub(super) struct Softmax {
 
 impl Softmax {
     /// Fits the parameters to `rows`, each with its class, by plain gradient descent over all rows at once.
-    pub(super) fn fit(rows: &[([f64; COUNT], Class)], l2: f64) -> Self {
+    pub(super) fn fit(rows: &[Labelled], l2: f64) -> Self {
         let (means, scales) = moments(rows);
         let mut softmax = Self {
             l2,
@@ -46,7 +49,7 @@ impl Softmax {
             weights: [[0.0; COUNT]; 3],
             biases: [0.0; 3],
         };
-        let rows: Vec<([f64; COUNT], Class)> = rows
+        let rows: Vec<Labelled> = rows
             .iter()
             .map(|(inputs, class)| (softmax.standardise(inputs), *class))
             .collect();
@@ -57,7 +60,7 @@ impl Softmax {
     }
 
     /// One step down the gradient of the mean log loss plus `l2 / 2` times the squared weights.
-    fn step(&mut self, rows: &[([f64; COUNT], Class)]) {
+    fn step(&mut self, rows: &[Labelled]) {
         let count = rows.len() as f64;
         let mut weights = [[0.0; COUNT]; 3];
         let mut biases = [0.0; 3];
@@ -140,7 +143,7 @@ impl Softmax {
 }
 
 /// Mean and standard deviation (divisor n) of each input over the rows.
-fn moments(rows: &[([f64; COUNT], Class)]) -> ([f64; COUNT], [f64; COUNT]) {
+fn moments(rows: &[Labelled]) -> ([f64; COUNT], [f64; COUNT]) {
     let count = rows.len() as f64;
     let mut means = [0.0; COUNT];
     for (row, _) in rows {
@@ -162,7 +165,7 @@ mod tests {
     use super::*;
 
     /// Rows whose first input tells the class and whose others tell nothing.
-    fn telling_rows() -> Vec<([f64; COUNT], Class)> {
+    fn telling_rows() -> Vec<Labelled> {
         let row = |index: usize| {
             let class = Class::ALL[index % 3];
             let mut inputs: [f64; COUNT] =

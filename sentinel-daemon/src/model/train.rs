@@ -15,7 +15,7 @@ use thiserror::Error;
 
 pub use self::evaluation::{ClassReport, Evaluation, Part, Validation};
 use super::input;
-use super::softmax::Softmax;
+use super::softmax::{Labelled, Softmax};
 use super::{Class, FORMAT, Model, ModelError, Parameters, Training};
 use crate::bar::Bar;
 use crate::features::{self, FeatureError, LOOKBACK};
@@ -97,6 +97,11 @@ impl Bounds {
         }
     }
 
+    fn label(self, examples: &[Example]) -> Vec<Labelled> {
+        let label = |example: &Example| (example.inputs, self.class(example.outcome));
+        examples.iter().map(label).collect()
+    }
+
     fn class(self, outcome: f64) -> Class {
         if outcome < self.sell_below {
             Class::Sell
@@ -126,14 +131,7 @@ pub fn train(bars: &[Bar]) -> Result<(Model, Evaluation), TrainError> {
     let replay = examples(bars, TRAINING_BARS..bars.len() - HORIZON)?;
 
     let bounds = Bounds::thirds(&training);
-    let rows: Vec<_> = training
-        .iter()
-        .map(|example| (example.inputs, bounds.class(example.outcome)))
-        .collect();
-    let replayed: Vec<_> = replay
-        .iter()
-        .map(|example| (example.inputs, bounds.class(example.outcome)))
-        .collect();
+    let (rows, replayed) = (bounds.label(&training), bounds.label(&replay));
     let validations = L2_CANDIDATES.map(|l2| validate(&rows, l2));
     let softmax = Softmax::fit(&rows, best(&validations));
 
@@ -170,7 +168,7 @@ fn examples(bars: &[Bar], indices: Range<usize>) -> Result<Vec<Example>, Feature
 }
 
 /// Fits the first four fifths of the training rows and scores the last fifth.
-fn validate(rows: &[([f64; input::COUNT], Class)], l2: f64) -> Validation {
+fn validate(rows: &[Labelled], l2: f64) -> Validation {
     let tail = rows.len() - rows.len() / 5;
     // The labels of the last rows before the tail look into it; they stay out of the fit.
     let softmax = Softmax::fit(&rows[..tail - HORIZON], l2);
@@ -194,7 +192,7 @@ fn best(validations: &[Validation]) -> f64 {
 }
 
 /// The probability that just one in [`BARS_PER_TRADE`] of `rows` exceeds with a class other than HOLD.
-fn threshold(softmax: &Softmax, rows: &[([f64; input::COUNT], Class)]) -> Result<f64, TrainError> {
+fn threshold(softmax: &Softmax, rows: &[Labelled]) -> Result<f64, TrainError> {
     let mut candidates: Vec<f64> = Vec::new();
     for (inputs, _) in rows {
         let probabilities = softmax.probabilities(inputs);

@@ -2,8 +2,7 @@
 
 use serde::Serialize;
 
-use crate::model::input::COUNT;
-use crate::model::softmax::Softmax;
+use crate::model::softmax::{Labelled, Softmax};
 use crate::model::{Class, Model};
 
 /// How one pull of the weights to 0 did on the last fifth of the training part.
@@ -70,7 +69,7 @@ pub struct ClassReport {
 pub(super) type Judged = ([f64; 3], Class);
 
 /// Lets the regression judge every row.
-pub(super) fn judge(softmax: &Softmax, rows: &[([f64; COUNT], Class)]) -> Vec<Judged> {
+pub(super) fn judge(softmax: &Softmax, rows: &[Labelled]) -> Vec<Judged> {
     rows.iter()
         .map(|(inputs, class)| (softmax.probabilities(inputs), *class))
         .collect()
@@ -81,8 +80,8 @@ impl Evaluation {
     pub(super) fn of(
         model: &Model,
         validation: Vec<Validation>,
-        training: &[([f64; COUNT], Class)],
-        replay: &[([f64; COUNT], Class)],
+        training: &[Labelled],
+        replay: &[Labelled],
     ) -> Self {
         let softmax = &model.parameters.softmax;
         let (training, replay) = (judge(softmax, training), judge(softmax, replay));

@@ -4,4 +4,5 @@ pub mod bar;
 pub mod counterpart;
 pub mod features;
 pub mod gateway;
+pub mod history;
 pub mod model;

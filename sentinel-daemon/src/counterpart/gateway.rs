@@ -1,1 +1,332 @@
-//! To be written.
+//! A broker gateway that trades on paper: fills every sound order at the price it names, half a spread worse.
+//!
+//! Deliberately not here: a price feed of its own, execution of stop loss and take profit, swaps, commissions,
+//! partial fills, forced closing. Money is right for symbols quoted in the account's currency.
+
+mod account;
+mod reply;
+mod request;
+#[cfg(test)]
+pub(crate) mod scratch;
+mod server;
+mod state_file;
+
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+use thiserror::Error;
+use uuid::Uuid;
+
+use crate::gateway::protocol::unix_seconds;
+use crate::gateway::signature::{OrderTerms, RiskKey};
+use account::{Account, Closed, Opened};
+pub use account::{Rules, RulesError};
+use reply::{Code, Refusal};
+use request::Request;
+pub use server::{PaperServer, ServeError, serve};
+pub use state_file::StateError;
+use state_file::{Memory, StateFile};
+
+/// How the paper gateway is set up.
+#[derive(Debug, Clone)]
+pub struct PaperConfig {
+    /// What the broker charges and allows.
+    pub rules: Rules,
+    /// Money in a new account; a state file that exists has its own.
+    pub balance: f64,
+    /// The account's currency, ISO code.
+    pub currency: String,
+    /// Checks risk signatures; `None` lets every order through.
+    pub risk_key: Option<RiskKey>,
+    /// Where the account outlives the process; `None` forgets it.
+    pub state_file: Option<PathBuf>,
+}
+
+impl Default for PaperConfig {
+    fn default() -> Self {
+        Self {
+            rules: Rules::default(),
+            balance: 10_000.0,
+            currency: "USD".to_owned(),
+            risk_key: None,
+            state_file: None,
+        }
+    }
+}
+
+/// Why a paper gateway cannot be set up.
+#[derive(Debug, Error)]
+pub enum PaperError {
+    /// A setting is out of its range.
+    #[error(transparent)]
+    Rules(#[from] RulesError),
+    /// The state file cannot be used.
+    #[error(transparent)]
+    State(#[from] StateError),
+}
+
+/// The paper gateway without its socket: a request and the time go in, the reply comes out.
+#[derive(Debug)]
+pub struct PaperGateway {
+    rules: Rules,
+    currency: String,
+    risk_key: Option<RiskKey>,
+    file: Option<StateFile>,
+    session: String,
+    account: Account,
+    memory: Memory,
+}
+
+/// The fields of a reply that says yes.
+type Yes = Result<Map<String, Value>, Refusal>;
+
+impl PaperGateway {
+    /// Sets up the gateway, with the account of its state file where there is one.
+    ///
+    /// # Errors
+    /// [`PaperError`] for a setting out of range, and for a state file that cannot be read, is not this
+    /// program's, or cannot be written.
+    pub fn new(config: PaperConfig) -> Result<Self, PaperError> {
+        config.rules.check(config.balance)?;
+        let file = config.state_file.map(StateFile::new);
+        let kept = file.as_ref().map(StateFile::read).transpose()?.flatten();
+        let new = kept.is_none();
+        let (session, account, memory) = kept.unwrap_or_else(|| {
+            let session = Uuid::new_v4().to_string();
+            (session, Account::new(config.balance), Memory::default())
+        });
+        if config.risk_key.is_none() {
+            tracing::warn!("paper gateway has no risk key: risk signatures are not verified");
+        }
+        let gateway = Self {
+            rules: config.rules,
+            currency: config.currency,
+            risk_key: config.risk_key,
+            file,
+            session,
+            account,
+            memory,
+        };
+        if new {
+            gateway.save(&gateway.account)?;
+        }
+        Ok(gateway)
+    }
+
+    /// Answers one request.
+    pub fn handle(&mut self, request: &[u8], now: Timestamp) -> Vec<u8> {
+        let reply = match Request::parse(request) {
+            Ok(request) => self.answer(&request, now),
+            Err((uuid, refusal)) => refusal.error(now, uuid.as_deref()),
+        };
+        reply.to_string().into_bytes()
+    }
+
+    fn answer(&mut self, request: &Request, now: Timestamp) -> Value {
+        let answer = match request.action() {
+            "OPEN" => return self.open(request, now),
+            "CLOSE" => return self.close(request, now),
+            "PING" => Ok(self.ping(request, now)),
+            "GET_ORDER" => self.first_reply(request),
+            "GET_ACCOUNT" => Ok(self.money(now)),
+            "GET_POSITIONS" => self.positions(request, now),
+            "SYNC_ALL" => Ok(self.everything()),
+            _ => Err(Refusal::new(
+                Code::UnknownAction,
+                "accepted: PING, OPEN, CLOSE, GET_ORDER, \
+                GET_ACCOUNT, GET_POSITIONS, SYNC_ALL",
+            )),
+        };
+        match answer {
+            Ok(fields) => reply::yes(request.uuid(), fields),
+            Err(refusal) => refusal.error(now, request.uuid()),
+        }
+    }
+
+    fn open(&mut self, request: &Request, now: Timestamp) -> Value {
+        let rejected = |refusal: Refusal| refusal.rejection(now, request.uuid());
+        let uuid = match request.order_name() {
+            Ok(uuid) => uuid,
+            Err(refusal) => return rejected(refusal),
+        };
+        if let Some(first) = self.memory.get(uuid) {
+            return first.clone();
+        }
+        // What fails up to here depends on the message alone, and is not kept in mind.
+        let terms = match self.vouched_terms(request, now) {
+            Ok(terms) => terms,
+            Err(refusal) => return rejected(refusal),
+        };
+        let mut next = self.account.clone();
+        let (next, reply) = match next.open(&terms, &self.rules) {
+            Ok(opened) => (Some(next), opened_reply(request, &terms, &opened, now)),
+            Err(refusal) => (None, rejected(refusal)),
+        };
+        self.commit(uuid, next, reply).unwrap_or_else(rejected)
+    }
+
+    fn close(&mut self, request: &Request, now: Timestamp) -> Value {
+        let failed = |refusal: Refusal| refusal.error(now, request.uuid());
+        let uuid = match request.order_name() {
+            Ok(uuid) => uuid,
+            Err(refusal) => return failed(refusal),
+        };
+        if let Some(first) = self.memory.get(uuid) {
+            return first.clone();
+        }
+        let (ticket, reference) = match request.close_terms() {
+            Ok(terms) => terms,
+            Err(refusal) => return failed(refusal),
+        };
+        let mut next = self.account.clone();
+        let (next, reply) = match next.close(ticket, reference, &self.rules) {
+            Ok(closed) => (Some(next), closed_reply(request, &closed, now)),
+            Err(refusal) => (None, failed(refusal)),
+        };
+        self.commit(uuid, next, reply).unwrap_or_else(failed)
+    }
+
+    fn vouched_terms(&self, request: &Request, now: Timestamp) -> Result<OrderTerms, Refusal> {
+        let terms = request.open_terms()?;
+        if let Some(key) = &self.risk_key {
+            key.verify(
+                &terms,
+                request.text("risk_signature").unwrap_or_default(),
+                now,
+            )
+            .map_err(|error| Refusal::new(Code::RiskSignatureInvalid, error.to_string()))?;
+        }
+        Ok(terms)
+    }
+
+    /// Makes a decision final: on disk first, then here. If the disk refuses, nothing has happened.
+    fn commit(
+        &mut self,
+        uuid: &str,
+        next: Option<Account>,
+        reply: Value,
+    ) -> Result<Value, Refusal> {
+        let next = next.unwrap_or_else(|| self.account.clone());
+        self.memory.add(uuid, reply.clone());
+        if let Err(error) = self.save(&next) {
+            self.memory.take_back();
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "order refused: its outcome cannot be kept"
+            );
+            return Err(Refusal::new(
+                Code::ServerError,
+                "the outcome could not be stored",
+            ));
+        }
+        self.memory.trim();
+        self.account = next;
+        Ok(reply)
+    }
+
+    fn save(&self, account: &Account) -> Result<(), StateError> {
+        match &self.file {
+            Some(file) => file.write(&self.session, account, &self.memory),
+            None => Ok(()),
+        }
+    }
+
+    fn ping(&self, request: &Request, now: Timestamp) -> Map<String, Value> {
+        reply::fields(json!({
+            "status": "ok",
+            "server_time": unix_seconds(now),
+            "latency_ms": request.latency_ms(now),
+            "gateway_session": self.session,
+        }))
+    }
+
+    fn first_reply(&self, request: &Request) -> Yes {
+        let asked = request.text("order_uuid").ok_or_else(|| {
+            Refusal::new(
+                Code::MissingUuid,
+                "field `order_uuid` must be the order's uuid",
+            )
+        })?;
+        let mut first = match self.memory.get(asked) {
+            Some(first) => reply::fields(first.clone()),
+            None => reply::fields(json!({"status": "NOT_FOUND"})),
+        };
+        first.insert("order_uuid".to_owned(), json!(asked));
+        Ok(first)
+    }
+
+    fn money(&self, now: Timestamp) -> Map<String, Value> {
+        let money = self.account.money(&self.rules);
+        reply::fields(json!({
+            "status": "ok",
+            "balance": money.balance,
+            "equity": money.equity,
+            "margin": money.margin,
+            "free_margin": money.free(),
+            "margin_level": money.level(),
+            "currency": self.currency,
+            "timestamp": unix_seconds(now),
+        }))
+    }
+
+    fn positions(&self, request: &Request, now: Timestamp) -> Yes {
+        let symbol = request.symbol_wanted()?;
+        let mut positions = self.account.positions(&self.rules);
+        positions.retain(|position| symbol.is_none_or(|symbol| position.symbol == symbol));
+        Ok(reply::fields(json!({
+            "status": "ok",
+            "positions": positions,
+            "timestamp": unix_seconds(now),
+        })))
+    }
+
+    fn everything(&self) -> Map<String, Value> {
+        let money = self.account.money(&self.rules);
+        let positions = self.account.positions(&self.rules);
+        reply::fields(json!({
+            "status": "OK",
+            "account": {
+                "balance": money.balance,
+                "equity": money.equity,
+                "margin_free": money.free(),
+                "margin_used": money.margin,
+                "margin_level": money.level(),
+                "leverage": self.rules.leverage,
+            },
+            "message": format!("{} open positions", positions.len()),
+            "positions": positions,
+        }))
+    }
+}
+
+fn opened_reply(request: &Request, terms: &OrderTerms, opened: &Opened, now: Timestamp) -> Value {
+    let fields = json!({
+        "status": "FILLED",
+        "ticket": opened.ticket,
+        "symbol": terms.symbol,
+        "volume": terms.volume,
+        "price": opened.price,
+        "retcode": reply::DONE,
+        "execution_time": unix_seconds(now),
+        "latency_ms": request.latency_ms(now),
+    });
+    reply::yes(request.uuid(), reply::fields(fields))
+}
+
+fn closed_reply(request: &Request, closed: &Closed, now: Timestamp) -> Value {
+    let fields = json!({
+        "status": "FILLED",
+        "ticket": closed.ticket,
+        "volume": closed.volume,
+        "close_price": closed.price,
+        "profit": closed.profit,
+        "retcode": reply::DONE,
+        "execution_time": unix_seconds(now),
+        "latency_ms": request.latency_ms(now),
+    });
+    reply::yes(request.uuid(), reply::fields(fields))
+}
+
+#[cfg(test)]
+mod tests;

@@ -14,7 +14,7 @@ mod state_file;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use thiserror::Error;
 use uuid::Uuid;
 
@@ -78,15 +78,12 @@ pub struct PaperGateway {
     memory: Memory,
 }
 
-/// The fields of a reply that says yes.
-type Yes = Result<Map<String, Value>, Refusal>;
-
 impl PaperGateway {
     /// Sets up the gateway, with the account of its state file where there is one.
     ///
     /// # Errors
     /// [`PaperError`] for a setting out of range, and for a state file that cannot be read, is not this
-    /// program's, or cannot be written.
+    /// program's, or is new and cannot be written.
     pub fn new(config: PaperConfig) -> Result<Self, PaperError> {
         config.rules.check(config.balance)?;
         let file = config.state_file.map(StateFile::new);
@@ -116,75 +113,63 @@ impl PaperGateway {
 
     /// Answers one request.
     pub fn handle(&mut self, request: &[u8], now: Timestamp) -> Vec<u8> {
-        let reply = match Request::parse(request) {
-            Ok(request) => self.answer(&request, now),
-            Err((uuid, refusal)) => refusal.error(now, uuid.as_deref()),
+        let (uuid, reply) = match Request::parse(request) {
+            Ok(request) => (
+                request.uuid().map(str::to_owned),
+                self.answer(&request, now),
+            ),
+            Err((uuid, refusal)) => (uuid, refusal.reply("error", now)),
         };
-        reply.to_string().into_bytes()
+        reply::addressed(reply, uuid.as_deref())
+            .to_string()
+            .into_bytes()
     }
 
     fn answer(&mut self, request: &Request, now: Timestamp) -> Value {
         let answer = match request.action() {
-            "OPEN" => return self.open(request, now),
-            "CLOSE" => return self.close(request, now),
             "PING" => Ok(self.ping(request, now)),
+            "OPEN" => {
+                let answer = self.open(request, now);
+                return answer.unwrap_or_else(|refusal| refusal.reply("REJECTED", now));
+            }
+            "CLOSE" => self.close(request, now),
             "GET_ORDER" => self.first_reply(request),
             "GET_ACCOUNT" => Ok(self.money(now)),
             "GET_POSITIONS" => self.positions(request, now),
             "SYNC_ALL" => Ok(self.everything()),
             _ => Err(Refusal::new(
                 Code::UnknownAction,
-                "accepted: PING, OPEN, CLOSE, GET_ORDER, \
-                GET_ACCOUNT, GET_POSITIONS, SYNC_ALL",
+                "accepted: PING, OPEN, CLOSE, GET_ORDER, GET_ACCOUNT, GET_POSITIONS, SYNC_ALL",
             )),
         };
-        match answer {
-            Ok(fields) => reply::yes(request.uuid(), fields),
-            Err(refusal) => refusal.error(now, request.uuid()),
+        answer.unwrap_or_else(|refusal| refusal.reply("error", now))
+    }
+
+    fn open(&mut self, request: &Request, now: Timestamp) -> Result<Value, Refusal> {
+        let uuid = request.order_name()?;
+        if let Some(first) = self.memory.get(uuid) {
+            return Ok(first.clone());
+        }
+        // What fails up to here is wrong with the message, not with the order, and is not kept in mind.
+        let terms = self.vouched_terms(request, now)?;
+        let mut next = self.account.clone();
+        match next.open(&terms, &self.rules) {
+            Ok(opened) => self.commit(uuid, next, opened_reply(request, &terms, &opened, now)),
+            Err(refusal) => self.commit(uuid, self.account.clone(), refusal.reply("REJECTED", now)),
         }
     }
 
-    fn open(&mut self, request: &Request, now: Timestamp) -> Value {
-        let rejected = |refusal: Refusal| refusal.rejection(now, request.uuid());
-        let uuid = match request.order_name() {
-            Ok(uuid) => uuid,
-            Err(refusal) => return rejected(refusal),
-        };
+    fn close(&mut self, request: &Request, now: Timestamp) -> Result<Value, Refusal> {
+        let uuid = request.order_name()?;
         if let Some(first) = self.memory.get(uuid) {
-            return first.clone();
+            return Ok(first.clone());
         }
-        // What fails up to here depends on the message alone, and is not kept in mind.
-        let terms = match self.vouched_terms(request, now) {
-            Ok(terms) => terms,
-            Err(refusal) => return rejected(refusal),
-        };
+        let (ticket, reference) = request.close_terms()?;
         let mut next = self.account.clone();
-        let (next, reply) = match next.open(&terms, &self.rules) {
-            Ok(opened) => (Some(next), opened_reply(request, &terms, &opened, now)),
-            Err(refusal) => (None, rejected(refusal)),
-        };
-        self.commit(uuid, next, reply).unwrap_or_else(rejected)
-    }
-
-    fn close(&mut self, request: &Request, now: Timestamp) -> Value {
-        let failed = |refusal: Refusal| refusal.error(now, request.uuid());
-        let uuid = match request.order_name() {
-            Ok(uuid) => uuid,
-            Err(refusal) => return failed(refusal),
-        };
-        if let Some(first) = self.memory.get(uuid) {
-            return first.clone();
+        match next.close(ticket, reference, &self.rules) {
+            Ok(closed) => self.commit(uuid, next, closed_reply(request, &closed, now)),
+            Err(refusal) => self.commit(uuid, self.account.clone(), refusal.reply("error", now)),
         }
-        let (ticket, reference) = match request.close_terms() {
-            Ok(terms) => terms,
-            Err(refusal) => return failed(refusal),
-        };
-        let mut next = self.account.clone();
-        let (next, reply) = match next.close(ticket, reference, &self.rules) {
-            Ok(closed) => (Some(next), closed_reply(request, &closed, now)),
-            Err(refusal) => (None, failed(refusal)),
-        };
-        self.commit(uuid, next, reply).unwrap_or_else(failed)
     }
 
     fn vouched_terms(&self, request: &Request, now: Timestamp) -> Result<OrderTerms, Refusal> {
@@ -201,13 +186,7 @@ impl PaperGateway {
     }
 
     /// Makes a decision final: on disk first, then here. If the disk refuses, nothing has happened.
-    fn commit(
-        &mut self,
-        uuid: &str,
-        next: Option<Account>,
-        reply: Value,
-    ) -> Result<Value, Refusal> {
-        let next = next.unwrap_or_else(|| self.account.clone());
+    fn commit(&mut self, uuid: &str, next: Account, reply: Value) -> Result<Value, Refusal> {
         self.memory.add(uuid, reply.clone());
         if let Err(error) = self.save(&next) {
             self.memory.take_back();
@@ -232,16 +211,16 @@ impl PaperGateway {
         }
     }
 
-    fn ping(&self, request: &Request, now: Timestamp) -> Map<String, Value> {
-        reply::fields(json!({
+    fn ping(&self, request: &Request, now: Timestamp) -> Value {
+        json!({
             "status": "ok",
             "server_time": unix_seconds(now),
             "latency_ms": request.latency_ms(now),
             "gateway_session": self.session,
-        }))
+        })
     }
 
-    fn first_reply(&self, request: &Request) -> Yes {
+    fn first_reply(&self, request: &Request) -> Result<Value, Refusal> {
         let asked = request.text("order_uuid").ok_or_else(|| {
             Refusal::new(
                 Code::MissingUuid,
@@ -249,16 +228,16 @@ impl PaperGateway {
             )
         })?;
         let mut first = match self.memory.get(asked) {
-            Some(first) => reply::fields(first.clone()),
-            None => reply::fields(json!({"status": "NOT_FOUND"})),
+            Some(first) => first.clone(),
+            None => json!({"status": "NOT_FOUND"}),
         };
-        first.insert("order_uuid".to_owned(), json!(asked));
+        first["order_uuid"] = json!(asked);
         Ok(first)
     }
 
-    fn money(&self, now: Timestamp) -> Map<String, Value> {
+    fn money(&self, now: Timestamp) -> Value {
         let money = self.account.money(&self.rules);
-        reply::fields(json!({
+        json!({
             "status": "ok",
             "balance": money.balance,
             "equity": money.equity,
@@ -267,24 +246,24 @@ impl PaperGateway {
             "margin_level": money.level(),
             "currency": self.currency,
             "timestamp": unix_seconds(now),
-        }))
+        })
     }
 
-    fn positions(&self, request: &Request, now: Timestamp) -> Yes {
+    fn positions(&self, request: &Request, now: Timestamp) -> Result<Value, Refusal> {
         let symbol = request.symbol_wanted()?;
         let mut positions = self.account.positions(&self.rules);
         positions.retain(|position| symbol.is_none_or(|symbol| position.symbol == symbol));
-        Ok(reply::fields(json!({
+        Ok(json!({
             "status": "ok",
             "positions": positions,
             "timestamp": unix_seconds(now),
-        })))
+        }))
     }
 
-    fn everything(&self) -> Map<String, Value> {
+    fn everything(&self) -> Value {
         let money = self.account.money(&self.rules);
         let positions = self.account.positions(&self.rules);
-        reply::fields(json!({
+        json!({
             "status": "OK",
             "account": {
                 "balance": money.balance,
@@ -296,12 +275,12 @@ impl PaperGateway {
             },
             "message": format!("{} open positions", positions.len()),
             "positions": positions,
-        }))
+        })
     }
 }
 
 fn opened_reply(request: &Request, terms: &OrderTerms, opened: &Opened, now: Timestamp) -> Value {
-    let fields = json!({
+    json!({
         "status": "FILLED",
         "ticket": opened.ticket,
         "symbol": terms.symbol,
@@ -310,12 +289,11 @@ fn opened_reply(request: &Request, terms: &OrderTerms, opened: &Opened, now: Tim
         "retcode": reply::DONE,
         "execution_time": unix_seconds(now),
         "latency_ms": request.latency_ms(now),
-    });
-    reply::yes(request.uuid(), reply::fields(fields))
+    })
 }
 
 fn closed_reply(request: &Request, closed: &Closed, now: Timestamp) -> Value {
-    let fields = json!({
+    json!({
         "status": "FILLED",
         "ticket": closed.ticket,
         "volume": closed.volume,
@@ -324,8 +302,7 @@ fn closed_reply(request: &Request, closed: &Closed, now: Timestamp) -> Value {
         "retcode": reply::DONE,
         "execution_time": unix_seconds(now),
         "latency_ms": request.latency_ms(now),
-    });
-    reply::yes(request.uuid(), reply::fields(fields))
+    })
 }
 
 #[cfg(test)]

@@ -81,6 +81,13 @@ impl Rules {
                 });
             }
         }
+        if self.max_volume < self.min_volume {
+            return Err(RulesError {
+                setting: "max_volume",
+                value: self.max_volume,
+                accepted: "a number from min_volume",
+            });
+        }
         Ok(())
     }
 
@@ -190,7 +197,8 @@ impl Account {
     pub(super) fn open(&mut self, terms: &OrderTerms, rules: &Rules) -> Result<Opened, Refusal> {
         rules.check_volume(terms.volume)?;
         check_stops(terms)?;
-        let price = sound_price(rules.deal_price(terms.side, terms.price))?;
+        let price = rules.deal_price(terms.side, terms.price);
+        check_price(Code::OrderFailed, price)?;
         let ticket = self.next_ticket;
         self.next_ticket += 1;
         self.prices.insert(terms.symbol.clone(), terms.price);
@@ -226,11 +234,12 @@ impl Account {
         if let Some(price) = reference {
             self.prices.insert(holding.symbol.clone(), price);
         }
-        let price = sound_price(self.way_out(&holding, rules))?;
+        let price = self.way_out(&holding, rules);
+        check_price(Code::CloseFailed, price)?;
         let profit = holding.gain(price, rules);
         self.balance += profit;
         if !self.money(rules).is_sound() {
-            return Err(bad_price(price));
+            return Err(bad_price(Code::CloseFailed, price));
         }
         Ok(Closed {
             ticket,
@@ -294,17 +303,17 @@ impl Holding {
     }
 }
 
-fn sound_price(price: f64) -> Result<f64, Refusal> {
+fn check_price(code: Code, price: f64) -> Result<(), Refusal> {
     if price.is_finite() && price > 0.0 {
-        Ok(price)
+        Ok(())
     } else {
-        Err(bad_price(price))
+        Err(bad_price(code, price))
     }
 }
 
-fn bad_price(price: f64) -> Refusal {
+fn bad_price(code: Code, price: f64) -> Refusal {
     Refusal::with(
-        Code::OrderFailed,
+        code,
         INVALID_PRICE,
         format!("no deal is possible at {price}"),
     )

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::gateway::protocol::unix_seconds;
 
@@ -71,40 +71,23 @@ impl Refusal {
         }
     }
 
-    /// The no to an OPEN.
-    pub(super) fn rejection(self, now: Timestamp, uuid: Option<&str>) -> Value {
-        self.reply("REJECTED", now, uuid)
-    }
-
-    /// The no to anything else.
-    pub(super) fn error(self, now: Timestamp, uuid: Option<&str>) -> Value {
-        self.reply("error", now, uuid)
-    }
-
-    fn reply(self, status: &str, now: Timestamp, uuid: Option<&str>) -> Value {
-        let mut fields = fields(json!({
+    /// The reply that says so: status `REJECTED` for an OPEN, `error` for anything else.
+    pub(super) fn reply(&self, status: &str, now: Timestamp) -> Value {
+        let mut reply = json!({
             "status": status,
             "error_code": self.code,
             "error_msg": self.message,
             "timestamp": unix_seconds(now),
-        }));
+        });
         if let Some(retcode) = self.retcode {
-            fields.insert("retcode".to_owned(), json!(retcode));
+            reply["retcode"] = json!(retcode);
         }
-        yes(uuid, fields)
+        reply
     }
 }
 
-/// A reply to the request that `uuid` names.
-pub(super) fn yes(uuid: Option<&str>, mut fields: Map<String, Value>) -> Value {
-    fields.insert("uuid".to_owned(), json!(uuid));
-    Value::Object(fields)
-}
-
-/// The fields of a JSON object.
-pub(super) fn fields(object: Value) -> Map<String, Value> {
-    match object {
-        Value::Object(fields) => fields,
-        _ => Map::new(),
-    }
+/// Puts the request's uuid on its reply, which must be an object.
+pub(super) fn addressed(mut reply: Value, uuid: Option<&str>) -> Value {
+    reply["uuid"] = json!(uuid);
+    reply
 }

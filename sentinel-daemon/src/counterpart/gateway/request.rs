@@ -96,7 +96,9 @@ impl Request {
                 )
             })?;
         Ok(OrderTerms {
-            price: self.price("price")?.ok_or_else(|| no_price("price"))?,
+            price: self
+                .price(Code::OrderFailed)?
+                .ok_or_else(|| no_price(Code::OrderFailed))?,
             stop_loss: self.stop("sl")?,
             symbol: symbol.to_owned(),
             take_profit: self.stop("tp")?,
@@ -117,7 +119,7 @@ impl Request {
                     "field `ticket` must be a position's number",
                 )
             })?;
-        Ok((ticket, self.price("price")?))
+        Ok((ticket, self.price(Code::CloseFailed)?))
     }
 
     /// The symbol to list; `None` for all.
@@ -138,12 +140,12 @@ impl Request {
             })
     }
 
-    fn price(&self, field: &str) -> Result<Option<f64>, Refusal> {
-        match self.fields.get(field) {
+    fn price(&self, code: Code) -> Result<Option<f64>, Refusal> {
+        match self.fields.get("price") {
             None | Some(Value::Null) => Ok(None),
             Some(value) => match value.as_f64().filter(|price| *price > 0.0) {
                 Some(price) => Ok(Some(price)),
-                None => Err(no_price(field)),
+                None => Err(no_price(code)),
             },
         }
     }
@@ -159,7 +161,10 @@ impl Request {
     }
 }
 
-fn no_price(field: &str) -> Refusal {
-    let accepted = format!("field `{field}` must be a number above 0");
-    Refusal::with(Code::OrderFailed, INVALID_PRICE, accepted)
+fn no_price(code: Code) -> Refusal {
+    Refusal::with(
+        code,
+        INVALID_PRICE,
+        "field `price` must be a number above 0",
+    )
 }

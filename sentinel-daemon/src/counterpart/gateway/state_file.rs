@@ -103,7 +103,7 @@ struct Read {
     replies: Vec<(String, Value)>,
 }
 
-/// The file and how to replace it whole.
+/// The file and how to replace it whole, by way of one beside it whose name ends in `.new`.
 #[derive(Debug)]
 pub(super) struct StateFile {
     path: PathBuf,
@@ -132,7 +132,8 @@ impl StateFile {
             source,
         };
         let read: Read = serde_json::from_slice(&bytes).map_err(|error| foreign(Some(error)))?;
-        if read.format != FORMAT || !read.account.is_sound() {
+        let replies_are_sound = read.replies.iter().all(|(_, reply)| reply.is_object());
+        if read.format != FORMAT || !read.account.is_sound() || !replies_are_sound {
             return Err(foreign(None));
         }
         let mut memory = Memory::default();

@@ -1,38 +1,16 @@
-//! Reading a gateway's reply: whose it is, whether it says yes, and the numbers in it.
+//! Reading a gateway's reply: whose it is, whether it says yes, and what it says then.
+
+mod fields;
 
 use serde::Deserialize;
-use serde_json::{Map, Value};
-use thiserror::Error;
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::GatewayError;
 use super::protocol::{AccountReport, CloseOrder, Fill, OrderState, Pong, Position, Refusal};
 use crate::bar::Side;
-
-/// How much of a gateway's words an error may carry, in characters.
-const EXCERPT_CHARS: usize = 120;
-
-/// What is wrong with a reply.
-#[derive(Debug, Error)]
-pub enum ReplyProblem {
-    /// It is not JSON.
-    #[error("not JSON")]
-    NotJson(#[source] serde_json::Error),
-    /// It is JSON, but not an object.
-    #[error("not a JSON object")]
-    NotAnObject,
-    /// A field is missing or of another kind.
-    #[error("field `{field}` is not {accepted}")]
-    Field {
-        /// The field's name.
-        field: &'static str,
-        /// What it must be.
-        accepted: &'static str,
-    },
-    /// The status is none that answers this request.
-    #[error("status does not answer the request")]
-    Status,
-}
+pub use fields::ReplyProblem;
+use fields::{Fields, excerpt};
 
 /// Whose a message is, as seen from one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,131 +49,100 @@ fn is_error(status: &str) -> bool {
 
 /// A reply that is a JSON object.
 pub(super) struct Reply {
-    fields: Map<String, Value>,
-    excerpt: String,
+    fields: Fields,
 }
 
 impl Reply {
     pub(super) fn parse(message: &[u8]) -> Result<Self, GatewayError> {
-        let excerpt = excerpt(&String::from_utf8_lossy(
-            &message[..message.len().min(4 * EXCERPT_CHARS)],
-        ));
-        match serde_json::from_slice(message) {
-            Ok(Value::Object(fields)) => Ok(Self { fields, excerpt }),
-            Ok(_) => Err(GatewayError::BadReply {
-                problem: ReplyProblem::NotAnObject,
-                excerpt,
-            }),
-            Err(source) => Err(GatewayError::BadReply {
-                problem: ReplyProblem::NotJson(source),
-                excerpt,
-            }),
-        }
+        let fields = Fields::parse(message)?;
+        Ok(Self { fields })
     }
 
     pub(super) fn pong(&self) -> Result<Pong, GatewayError> {
         self.expect_ok()?;
         Ok(Pong {
-            server_time: self.number("server_time")?,
-            latency_ms: self.number("latency_ms")?,
-            gateway_session: self.text("gateway_session")?.to_owned(),
+            server_time: self.fields.number("server_time")?,
+            latency_ms: self.fields.number("latency_ms")?,
+            gateway_session: self.fields.text("gateway_session")?.to_owned(),
         })
     }
 
     pub(super) fn account(&self) -> Result<AccountReport, GatewayError> {
         self.expect_ok()?;
         Ok(AccountReport {
-            balance: self.number("balance")?,
-            equity: self.number("equity")?,
-            margin: self.number("margin")?,
-            free_margin: self.number("free_margin")?,
-            margin_level: self.number("margin_level")?,
-            currency: self.text("currency")?.to_owned(),
+            balance: self.fields.number("balance")?,
+            equity: self.fields.number("equity")?,
+            margin: self.fields.number("margin")?,
+            free_margin: self.fields.number("free_margin")?,
+            margin_level: self.fields.number("margin_level")?,
+            currency: self.fields.text("currency")?.to_owned(),
         })
     }
 
     pub(super) fn positions(&self) -> Result<Vec<Position>, GatewayError> {
         self.expect_ok()?;
-        let Some(Value::Array(rows)) = self.fields.get("positions") else {
-            return Err(self.misses("positions", "a list"));
-        };
-        rows.iter().map(|row| self.row(row)?.position()).collect()
+        self.fields
+            .rows("positions")?
+            .iter()
+            .map(position)
+            .collect()
     }
 
     pub(super) fn opened(&self) -> Result<Fill, GatewayError> {
-        let volume = self.filled_volume(None)?;
-        self.fill("price", volume)
+        self.fill("price", None)
     }
 
     pub(super) fn closed(&self, order: &CloseOrder) -> Result<Fill, GatewayError> {
-        let volume = self.filled_volume(Some(order.volume))?;
-        let fill = self.fill("close_price", volume)?;
+        let fill = self.fill("close_price", Some(order.volume))?;
         if fill.ticket == order.ticket {
             Ok(fill)
         } else {
-            Err(self.misses("ticket", "the ticket that was to be closed"))
+            Err(self
+                .fields
+                .misses("ticket", "the ticket that was to be closed"))
         }
     }
 
     /// Reads the first reply to an order, handed out again.
     pub(super) fn order(&self) -> Result<OrderState, GatewayError> {
-        match self.filled() {
-            Ok(filled) => {
-                let volume = self.volume(filled, None)?;
-                let price = if self.fields.contains_key("close_price") {
-                    "close_price"
-                } else {
-                    "price"
-                };
-                self.fill(price, volume).map(OrderState::Filled)
-            }
+        if self.fields.text("status")? == "NOT_FOUND" {
+            return Ok(OrderState::NotFound);
+        }
+        let was_a_close = self.fields.has("close_price");
+        let price = if was_a_close { "close_price" } else { "price" };
+        match self.fill(price, None) {
+            Ok(fill) => Ok(OrderState::Filled(fill)),
             // Without the order's uuid an error is about the question, and says nothing about the order.
             Err(GatewayError::Refused(refusal))
-                if refusal.status == "REJECTED" || self.fields.contains_key("order_uuid") =>
+                if refusal.status == "REJECTED" || self.fields.has("order_uuid") =>
             {
                 Ok(OrderState::Refused(refusal))
             }
-            Err(_) if self.status()? == "NOT_FOUND" => Ok(OrderState::NotFound),
             Err(error) => Err(error),
         }
     }
 
-    fn fill(&self, price: &'static str, volume: f64) -> Result<Fill, GatewayError> {
+    /// Reads a fill, which nothing but an explicit word is; `told` stands in for a volume that is not there.
+    fn fill(&self, price: &'static str, told: Option<f64>) -> Result<Fill, GatewayError> {
+        let volume = match (self.fields.text("status")?, told) {
+            ("FILLED", Some(told)) if !self.fields.has("volume") => told,
+            ("FILLED", _) => self.fields.positive("volume")?,
+            ("PARTIAL", _) => self.fields.positive("filled_volume")?,
+            (other, _) => return Err(self.no(other)),
+        };
+        let says_profit = self.fields.has("profit");
         Ok(Fill {
-            ticket: self.whole("ticket")?,
+            ticket: self.fields.whole("ticket")?,
             volume,
-            price: self.positive(price)?,
-            profit: match self.fields.get("profit") {
-                None | Some(Value::Null) => None,
-                Some(_) => Some(self.number("profit")?),
-            },
+            price: self.fields.positive(price)?,
+            profit: says_profit
+                .then(|| self.fields.number("profit"))
+                .transpose()?,
         })
     }
 
-    fn filled_volume(&self, told: Option<f64>) -> Result<f64, GatewayError> {
-        let filled = self.filled()?;
-        self.volume(filled, told)
-    }
-
-    fn volume(&self, filled: Filled, told: Option<f64>) -> Result<f64, GatewayError> {
-        match (filled, told) {
-            (Filled::Partly, _) => self.positive("filled_volume"),
-            (Filled::Wholly, Some(told)) if !self.fields.contains_key("volume") => Ok(told),
-            (Filled::Wholly, _) => self.positive("volume"),
-        }
-    }
-
-    /// Nothing but an explicit word is a fill.
-    fn filled(&self) -> Result<Filled, GatewayError> {
-        match self.status()? {
-            "FILLED" => Ok(Filled::Wholly),
-            "PARTIAL" => Ok(Filled::Partly),
-            other => Err(self.no(other)),
-        }
-    }
-
     fn expect_ok(&self) -> Result<(), GatewayError> {
-        match self.status()? {
+        match self.fields.text("status")? {
             status if status.eq_ignore_ascii_case("ok") => Ok(()),
             other => Err(self.no(other)),
         }
@@ -203,103 +150,33 @@ impl Reply {
 
     fn no(&self, status: &str) -> GatewayError {
         if status != "REJECTED" && !is_error(status) {
-            return self.bad(ReplyProblem::Status);
+            return self.fields.bad(ReplyProblem::Status);
         }
-        let words = |field| excerpt(self.text(field).unwrap_or_default());
+        // A refusal is one even when it gives no reason.
+        let words = |field| excerpt(self.fields.text(field).unwrap_or_default());
         GatewayError::Refused(Refusal {
             status: status.to_owned(),
             code: words("error_code"),
             message: words("error_msg"),
-            retcode: self.fields.get("retcode").and_then(Value::as_u64),
+            retcode: self.fields.whole("retcode").ok(),
         })
-    }
-
-    fn position(&self) -> Result<Position, GatewayError> {
-        Ok(Position {
-            ticket: self.whole("ticket")?,
-            symbol: self.text("symbol")?.to_owned(),
-            side: match self.text("type")? {
-                "BUY" => Side::Buy,
-                "SELL" => Side::Sell,
-                _ => return Err(self.misses("type", "BUY or SELL")),
-            },
-            volume: self.positive("volume")?,
-            open_price: self.number("open_price")?,
-            current_price: self.number("current_price")?,
-            profit: self.number("profit")?,
-        })
-    }
-
-    fn row(&self, row: &Value) -> Result<Self, GatewayError> {
-        match row {
-            Value::Object(fields) => Ok(Self {
-                fields: fields.clone(),
-                excerpt: excerpt(&row.to_string()),
-            }),
-            _ => Err(self.misses("positions", "a list of objects")),
-        }
-    }
-
-    fn status(&self) -> Result<&str, GatewayError> {
-        self.text("status")
-    }
-
-    fn text(&self, field: &'static str) -> Result<&str, GatewayError> {
-        self.get(field, Value::as_str, "a string")
-    }
-
-    fn number(&self, field: &'static str) -> Result<f64, GatewayError> {
-        self.get(field, Value::as_f64, "a number")
-    }
-
-    fn whole(&self, field: &'static str) -> Result<u64, GatewayError> {
-        self.get(field, Value::as_u64, "a whole number from 0")
-    }
-
-    fn positive(&self, field: &'static str) -> Result<f64, GatewayError> {
-        let above = |value: &Value| value.as_f64().filter(|number| *number > 0.0);
-        self.get(field, above, "a number above 0")
-    }
-
-    fn get<'a, T: 'a>(
-        &'a self,
-        field: &'static str,
-        read: impl FnOnce(&'a Value) -> Option<T>,
-        accepted: &'static str,
-    ) -> Result<T, GatewayError> {
-        let value = self.fields.get(field).and_then(read);
-        value.ok_or_else(|| self.misses(field, accepted))
-    }
-
-    fn misses(&self, field: &'static str, accepted: &'static str) -> GatewayError {
-        self.bad(ReplyProblem::Field { field, accepted })
-    }
-
-    fn bad(&self, problem: ReplyProblem) -> GatewayError {
-        GatewayError::BadReply {
-            problem,
-            excerpt: self.excerpt.clone(),
-        }
     }
 }
 
-/// How much of an order was filled.
-#[derive(Debug, Clone, Copy)]
-enum Filled {
-    Wholly,
-    Partly,
-}
-
-/// The beginning of a text, fit for a log line: bounded, without control characters.
-pub(super) fn excerpt(text: &str) -> String {
-    let plain = |letter: char| {
-        if letter.is_control() {
-            char::REPLACEMENT_CHARACTER
-        } else {
-            letter
-        }
-    };
-    text.chars().take(EXCERPT_CHARS).map(plain).collect()
+fn position(row: &Fields) -> Result<Position, GatewayError> {
+    Ok(Position {
+        ticket: row.whole("ticket")?,
+        symbol: row.text("symbol")?.to_owned(),
+        side: match row.text("type")? {
+            "BUY" => Side::Buy,
+            "SELL" => Side::Sell,
+            _ => return Err(row.misses("type", "BUY or SELL")),
+        },
+        volume: row.positive("volume")?,
+        open_price: row.number("open_price")?,
+        current_price: row.number("current_price")?,
+        profit: row.number("profit")?,
+    })
 }
 
 #[cfg(test)]
@@ -421,7 +298,7 @@ mod tests {
             (refusal.code.as_str(), refusal.retcode),
             ("MT5_ORDER_FAILED", Some(10019))
         );
-        assert_eq!(refusal.message.len(), EXCERPT_CHARS);
+        assert_eq!(refusal.message.len(), 120);
         assert_eq!(
             refused(reply(&json!({"status": "ERROR"})).pong()).status,
             "ERROR"
@@ -449,16 +326,6 @@ mod tests {
             problem(reply(&json!({"status": "ok"})).order()),
             "status does not answer the request"
         );
-    }
-
-    #[test]
-    fn excerpt_of_garbage_is_short_and_printable() {
-        let garbage = [b"\x1b[31m".to_vec(), vec![b'a'; 1_000_000]].concat();
-        let Err(GatewayError::BadReply { excerpt, .. }) = Reply::parse(&garbage) else {
-            panic!("garbage was read")
-        };
-        assert_eq!(excerpt.chars().count(), EXCERPT_CHARS);
-        assert!(!excerpt.chars().any(char::is_control));
     }
 
     #[test]

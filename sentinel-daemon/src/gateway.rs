@@ -145,7 +145,8 @@ impl Gateway {
         reply.account()
     }
 
-    /// Ends the connection for all clones and waits for its thread, a fraction of a second at most.
+    /// Ends the connection for all clones and waits for its thread: a fraction of a second, unless a host name is
+    /// being looked up just then.
     ///
     /// Requests that wait or are under way end with [`GatewayError::Stopped`].
     pub async fn stop(&self) {

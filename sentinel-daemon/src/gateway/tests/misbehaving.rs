@@ -63,7 +63,7 @@ impl Fake {
 
 fn pong(request: &Value) -> Vec<u8> {
     json!({"uuid": request["uuid"], "status": "ok", "server_time": 1.0, "latency_ms": 2.0,
-        "gateway_session": "s"})
+        "gateway_session": "own"})
     .to_string()
     .into_bytes()
 }
@@ -162,11 +162,13 @@ async fn garbage_is_a_bad_reply_and_does_not_reach_the_next_request() {
 #[tokio::test]
 async fn a_reply_with_another_uuid_is_dropped_and_its_own_awaited() {
     let fake = Fake::new(|request| {
-        let mut other = request.clone();
-        other["uuid"] = json!(Uuid::new_v4().to_string());
-        vec![pong(&other), pong(&other), pong(request)]
+        let stranger = json!({"uuid": Uuid::new_v4().to_string(), "status": "ok", "server_time": 1.0,
+            "latency_ms": 2.0, "gateway_session": "stranger's"});
+        let stranger = stranger.to_string().into_bytes();
+        vec![stranger.clone(), stranger, pong(request)]
     });
-    fake.client(patient()).ping().await.unwrap();
+    let pong = fake.client(patient()).ping().await.unwrap();
+    assert_eq!(pong.gateway_session, "own");
 }
 
 #[tokio::test]

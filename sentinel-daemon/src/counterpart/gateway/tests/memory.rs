@@ -150,6 +150,8 @@ fn an_order_that_cannot_be_stored_has_not_happened() {
     assert_eq!(ask(&mut gateway, &open("b", &json!({})))["ticket"], 2);
     let closed = ask(&mut gateway, &close("c", 1, &json!(1.2)));
     assert_eq!(closed["status"], "FILLED");
+    let left = gateway.account.positions(&gateway.rules);
+    assert_eq!((left.len(), left[0].ticket), (1, 2));
 }
 
 #[test]

@@ -150,7 +150,7 @@ impl PaperGateway {
         if let Some(first) = self.memory.get(uuid) {
             return Ok(first.clone());
         }
-        // What fails up to here is wrong with the message, not with the order, and is not kept in mind.
+        // What fails here is wrong with the message, not with the order, and is not kept in mind.
         let terms = self.vouched_terms(request, now)?;
         let mut next = self.account.clone();
         match next.open(&terms, &self.rules) {

@@ -34,7 +34,11 @@ impl Request {
             return Err(invalid(format!("longer than {LONGEST} bytes")));
         }
         let fields: Map<String, Value> =
-            serde_json::from_slice(message).map_err(|error| invalid(error.to_string()))?;
+            // The place only: the error's own words may quote the message at length.
+            serde_json::from_slice(message).map_err(|error| {
+                let (line, column) = (error.line(), error.column());
+                invalid(format!("not a JSON object, line {line} column {column}"))
+            })?;
         let uuid = fields
             .get("uuid")
             .and_then(Value::as_str)

@@ -84,6 +84,10 @@ fn unsound_messages_get_an_error_that_names_the_fault() {
         (b"PING:EURUSD:1".to_vec(), "INVALID_JSON"),
         (vec![0xff, 0xfe, 0], "INVALID_JSON"),
         (b"[1]".to_vec(), "INVALID_JSON"),
+        (
+            json!("x".repeat(50_000)).to_string().into_bytes(),
+            "INVALID_JSON",
+        ),
         (b"{\"price\":1e999}".to_vec(), "INVALID_JSON"),
         (vec![b'['; 50_000], "INVALID_JSON"),
         (vec![b' '; 10_000_000], "INVALID_JSON"),

@@ -1,6 +1,6 @@
 //! What the daemon and the broker gateway say to each other: one JSON object per message.
 //!
-//! Reading replies is in [`super::reply`]; carrying messages is in [`super::socket`].
+//! Not here: reading replies (`reply`) and carrying messages (`socket`).
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -1,0 +1,29 @@
+//! A folder of its own for one test, gone when the test is over.
+
+use std::fs;
+use std::path::PathBuf;
+
+use uuid::Uuid;
+
+pub(crate) struct Scratch {
+    folder: PathBuf,
+}
+
+impl Scratch {
+    pub(crate) fn new() -> Self {
+        let folder = std::env::temp_dir().join(format!("sentinel-{}", Uuid::new_v4()));
+        fs::create_dir(&folder).unwrap();
+        Self { folder }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // A test may have removed the folder itself.
+        fs::remove_dir_all(&self.folder).ok();
+    }
+}

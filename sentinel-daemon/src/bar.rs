@@ -1,5 +1,8 @@
 //! The words of the trade: what a bar is, and which way an order goes.
 
+use std::fmt;
+
+use instrument_core::LabelValue;
 use serde::{Deserialize, Serialize};
 
 /// One hour of prices. Times are unix seconds, UTC; prices are in the quote currency.
@@ -21,11 +24,33 @@ pub struct Bar {
 }
 
 /// Which way an order or a position goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, LabelValue)]
 #[serde(rename_all = "UPPERCASE")]
+#[label(rename_all = "UPPERCASE")]
 pub enum Side {
     /// Gains when the price rises.
     Buy,
     /// Gains when the price falls.
     Sell,
+}
+
+impl Side {
+    /// The side that closes a position of this one.
+    #[must_use]
+    pub const fn opposite(self) -> Self {
+        match self {
+            Self::Buy => Self::Sell,
+            Self::Sell => Self::Buy,
+        }
+    }
+}
+
+/// As in the gateway's protocol.
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Buy => "BUY",
+            Self::Sell => "SELL",
+        })
+    }
 }

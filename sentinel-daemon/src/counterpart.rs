@@ -1,8 +1,11 @@
 //! The three parties a trading loop talks to, as small servers of our own: prices, model, gateway.
 
+mod command;
 pub mod gateway;
 pub mod model;
 pub mod prices;
+
+pub use command::{BindError, serve_gateway, serve_model, serve_prices};
 
 use std::future::IntoFuture;
 use std::io;

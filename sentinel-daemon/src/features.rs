@@ -6,11 +6,13 @@
 mod formula;
 mod series;
 
+use instrument_core::timed;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use self::series::Series;
 use crate::bar::Bar;
+use crate::metrics;
 
 /// Closed bars [`build`] looks at, counted from the newest.
 pub const LOOKBACK: usize = 200;
@@ -110,6 +112,7 @@ pub enum FeatureError {
 ///
 /// # Errors
 /// [`FeatureError`] when there are fewer than [`REQUIRED`] bars, or a bar is unsound or out of order.
+#[timed(metrics::FEATURE_BUILD, on = ok)]
 pub fn build(closed: &[Bar]) -> Result<Features, FeatureError> {
     let bars = &closed[closed.len().saturating_sub(LOOKBACK)..];
     if bars.len() < REQUIRED {

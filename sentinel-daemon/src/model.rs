@@ -48,6 +48,16 @@ impl Class {
     }
 }
 
+impl std::fmt::Display for Class {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Sell => "SELL",
+            Self::Hold => "HOLD",
+            Self::Buy => "BUY",
+        })
+    }
+}
+
 /// A trained model.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(transparent)]

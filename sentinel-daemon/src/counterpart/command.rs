@@ -1,0 +1,111 @@
+//! The counterparts as programs of their own: bind, say where, serve until told to stop.
+
+use std::io;
+
+use anyhow::Context;
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::gateway::{self, PaperConfig, Rules};
+use super::model as model_server;
+use super::prices::{self, Prices};
+use crate::cli::PaperArgs;
+use crate::embedded;
+use crate::gateway::signature::RiskKey;
+use crate::model::Model;
+
+/// An address that cannot be listened on.
+#[derive(Debug, Error)]
+#[error("cannot listen on {bind}; give another address with --bind")]
+pub struct BindError {
+    bind: String,
+    source: io::Error,
+}
+
+/// `serve-prices`: the replayed prices, in the vendor's format.
+///
+/// # Errors
+/// [`BindError`], and what the listener reports.
+pub async fn serve_prices(
+    bind: &str,
+    stop: CancellationToken,
+    tell: impl FnOnce(&str),
+) -> anyhow::Result<()> {
+    let (listener, url) = listen(bind).await?;
+    tell(&format!(
+        "prices   {url}/api/intraday/EURUSD.FOREX (a replay)\nstop     Ctrl-C, or SIGTERM\n"
+    ));
+    prices::serve(listener, Prices::shipped(), stop)
+        .await
+        .context("the price server ended badly")
+}
+
+/// `serve-model`: the shipped model, over `POST /invocations`.
+///
+/// # Errors
+/// [`BindError`], and what the listener reports.
+pub async fn serve_model(
+    bind: &str,
+    stop: CancellationToken,
+    tell: impl FnOnce(&str),
+) -> anyhow::Result<()> {
+    let (listener, url) = listen(bind).await?;
+    tell(&format!(
+        "model    {url}/invocations\nstop     Ctrl-C, or SIGTERM\n"
+    ));
+    model_server::serve(listener, Model::shipped(), stop)
+        .await
+        .context("the model server ended badly")
+}
+
+/// `paper-gateway`: a gateway that trades on paper.
+///
+/// # Errors
+/// The key, the state or the endpoint cannot be used, or the socket broke.
+pub async fn serve_gateway(
+    args: PaperArgs,
+    stop: CancellationToken,
+    tell: impl FnOnce(&str),
+) -> anyhow::Result<()> {
+    let state_file = args
+        .state_dir
+        .as_deref()
+        .map(embedded::gateway_state_file)
+        .transpose()?;
+    let config = PaperConfig {
+        rules: Rules {
+            spread: args.spread,
+            ..Rules::default()
+        },
+        balance: args.balance,
+        risk_key: args
+            .risk_key_file
+            .as_deref()
+            .map(RiskKey::from_file)
+            .transpose()?,
+        state_file,
+        ..PaperConfig::default()
+    };
+    let endpoint = if args.bind.contains("://") {
+        args.bind
+    } else {
+        format!("tcp://{}", args.bind)
+    };
+    let server = gateway::serve(&endpoint, config, stop)?;
+    tell(&format!(
+        "gateway  {} (on paper)\nstop     Ctrl-C, or SIGTERM\n",
+        server.endpoint()
+    ));
+    Ok(server.finished().await?)
+}
+
+async fn listen(bind: &str) -> Result<(TcpListener, String), BindError> {
+    let refused = |source| BindError {
+        bind: bind.to_owned(),
+        source,
+    };
+    let listener = TcpListener::bind(bind).await.map_err(refused)?;
+    let addr = listener.local_addr().map_err(refused)?;
+    Ok((listener, format!("http://{addr}")))
+}

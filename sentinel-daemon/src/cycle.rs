@@ -1,0 +1,346 @@
+//! One trading cycle: bars, features, probabilities, signal, risk, order. Errors are counted and told where it ends.
+
+use std::time::Duration;
+
+use instrument_core::{LabelValue, counted, timed};
+use tokio_util::sync::CancellationToken;
+
+use crate::bar::Bar;
+use crate::desk::Desk;
+use crate::features::{self, FeatureError};
+use crate::gateway::GatewayError;
+use crate::gateway::protocol::{Fill, Position};
+use crate::http::CallError;
+use crate::market::{self, MarketClock, Turn};
+use crate::metrics;
+use crate::prediction::Predictor;
+use crate::risk::{self, Action, Limits, Refusal};
+use crate::signal::{self, Probabilities, Signal};
+use crate::vendor::Vendor;
+
+/// How long an order under way may go on once the daemon is told to stop: its receive timeout, and a second.
+const ORDER_GRACE: Duration = Duration::from_secs(6);
+
+/// Why a cycle had nothing to judge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, LabelValue, thiserror::Error)]
+pub enum SkipReason {
+    /// The last closed bar is too old: the market is closed, or the vendor is late.
+    #[error("the last closed bar is stale")]
+    StaleBar,
+    /// No bar has closed since the last cycle.
+    #[error("no new bar has closed")]
+    AlreadyJudged,
+}
+
+/// Which stage failed, and why.
+#[derive(Debug, thiserror::Error)]
+pub enum CycleError {
+    /// No bars.
+    #[error("cannot fetch bars")]
+    Fetch(#[source] CallError),
+    /// A vendor that replays the past, in live mode.
+    #[error("the vendor replays the past, which live mode does not trade on")]
+    ReplayInLive,
+    /// No closed bar among them.
+    #[error("the vendor sent no closed bar")]
+    NoClosedBar,
+    /// No features.
+    #[error("cannot build features")]
+    Features(#[source] FeatureError),
+    /// No prediction.
+    #[error("cannot get a prediction")]
+    Predict(#[source] CallError),
+    /// The gateway did not tell the open positions.
+    #[error("cannot learn the open positions")]
+    Positions(#[source] GatewayError),
+    /// The order was not filled, or it is not known whether it was.
+    #[error("the order was not confirmed")]
+    Order(#[source] GatewayError),
+}
+
+/// How a cycle ended, if without an error.
+#[derive(Debug)]
+pub enum Verdict {
+    /// It had nothing to judge.
+    Skipped(SkipReason),
+    /// It was told to stop before an order.
+    Stopped,
+    /// It judged a bar at this price.
+    Judged {
+        /// The bar.
+        bar: Bar,
+        /// The current price.
+        price: f64,
+        /// What the model thinks.
+        probabilities: Probabilities,
+        /// What came of it.
+        decision: Decision,
+    },
+}
+
+/// What came of a judgement.
+#[derive(Debug)]
+pub enum Decision {
+    /// No signal.
+    Hold,
+    /// A signal that risk did not let pass.
+    Refused(Signal, Refusal),
+    /// A signal in a dry run.
+    Dry(Signal),
+    /// A signal whose order was filled.
+    Filled(Signal, Action, Fill),
+}
+
+/// What the cycles of this run came to; the same numbers as the metrics'.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Cycles that ended, in whatever way.
+    pub cycles: u64,
+    /// Cycles that ended in an error.
+    pub failed: u64,
+    /// Signals given.
+    pub signals: u64,
+    /// Orders sent for a signal.
+    pub orders: u64,
+    /// Orders filled for a signal.
+    pub fills: u64,
+}
+
+/// The loop's state and its ways to the outside.
+#[derive(Debug)]
+pub struct Trader {
+    /// What is traded.
+    pub symbol: String,
+    /// How sure the model must be.
+    pub threshold: f64,
+    /// What risk allows.
+    pub limits: Limits,
+    /// Whether only the market's own time is traded on.
+    pub live: bool,
+    /// Where bars come from.
+    pub vendor: Vendor,
+    /// Where probabilities come from.
+    pub predictor: Predictor,
+    /// Where orders go; a dry run has none.
+    pub desk: Option<Desk>,
+    /// What time the market has.
+    pub clock: MarketClock,
+    /// What has been done.
+    pub tally: Tally,
+    /// Tells it to stop.
+    pub stop: CancellationToken,
+    /// Start of the closed bar that was judged last.
+    pub judged: Option<i64>,
+    /// The last price seen.
+    pub price: f64,
+}
+
+impl Trader {
+    /// Runs one cycle.
+    ///
+    /// # Errors
+    /// The stage that failed; the next cycle starts afresh.
+    #[timed(metrics::CYCLE_DURATION)]
+    #[counted(metrics::CYCLES)]
+    #[counted(metrics::CYCLES_FAILED, on = error)]
+    #[counted(metrics::CYCLES_FAILED, on = panic)]
+    pub async fn cycle(&mut self) -> Result<Verdict, CycleError> {
+        let stop = self.stop.clone();
+        let Some(bars) = stop.run_until_cancelled(self.bars()).await else {
+            return Ok(Verdict::Stopped);
+        };
+        let bars = bars?;
+        let now = self.clock.now();
+        let (closed, forming) = market::split_closed(&bars, now);
+        let bar = *closed.last().ok_or(CycleError::NoClosedBar)?;
+        self.price = forming.unwrap_or(&bar).close;
+        if let Some(reason) = self.nothing_new(&bar, now) {
+            metrics::SKIPS.inc(reason);
+            return Ok(Verdict::Skipped(reason));
+        }
+        let features = features::build(closed).map_err(CycleError::Features)?;
+        let predicted = stop
+            .run_until_cancelled(self.predictor.predict(&features))
+            .await;
+        let Some(probabilities) = predicted else {
+            return Ok(Verdict::Stopped);
+        };
+        let probabilities = probabilities.map_err(CycleError::Predict)?;
+        self.judged = Some(bar.time);
+        metrics::LAST_CONFIDENCE.set(probabilities.confidence());
+        // Asked for each bar, signal or not: a loop that cannot see what it holds is not well.
+        let Some(held) = stop.run_until_cancelled(self.held()).await else {
+            return Ok(Verdict::Stopped);
+        };
+        let held = held.map_err(CycleError::Positions)?;
+        let decision = match signal::decide(&probabilities, self.threshold) {
+            None => Decision::Hold,
+            Some(_) if self.stop.is_cancelled() => return Ok(Verdict::Stopped),
+            Some(signal) => self.act(signal, &held).await?,
+        };
+        Ok(Verdict::Judged {
+            bar,
+            price: self.price,
+            probabilities,
+            decision,
+        })
+    }
+
+    async fn bars(&mut self) -> Result<Vec<Bar>, CycleError> {
+        let at = self.clock.ask_for();
+        // A vendor whose clock is not known yet may replay a past that has nothing to do with the present.
+        let now = if self.clock == MarketClock::Unknown {
+            at
+        } else {
+            at.or_else(|| Some(self.clock.now()))
+        };
+        let fetched = self
+            .vendor
+            .fetch(&self.symbol, now, at)
+            .await
+            .map_err(CycleError::Fetch)?;
+        if self.live && fetched.replay.is_some() {
+            return Err(CycleError::ReplayInLive);
+        }
+        match self.clock.take(fetched.replay) {
+            Turn::On => {}
+            Turn::Found => {
+                let replay = fetched.replay.is_some();
+                metrics::REPLAY.set(f64::from(u8::from(replay)));
+                tracing::info!(
+                    replay,
+                    "prices are {}",
+                    if replay {
+                        "a replay of the past"
+                    } else {
+                        "the market's"
+                    }
+                );
+            }
+            Turn::Wrapped => self.wrap().await?,
+        }
+        Ok(fetched.bars)
+    }
+
+    /// The replay begins again: what is held is closed at the last price, as the next one is of another time.
+    async fn wrap(&mut self) -> Result<(), CycleError> {
+        metrics::REPLAY_WRAPS.inc();
+        self.judged = None;
+        let Some(desk) = &self.desk else {
+            return Ok(());
+        };
+        let held = desk.positions().await.map_err(CycleError::Positions)?;
+        tracing::info!(
+            positions = held.len(),
+            "the replay begins again; closing what is held"
+        );
+        for position in &held {
+            desk.send(&risk::close(position), self.price)
+                .await
+                .map_err(CycleError::Order)?;
+        }
+        Ok(())
+    }
+
+    fn nothing_new(&self, bar: &Bar, now: i64) -> Option<SkipReason> {
+        if market::is_stale(bar, now) {
+            Some(SkipReason::StaleBar)
+        } else if self.judged == Some(bar.time) {
+            Some(SkipReason::AlreadyJudged)
+        } else {
+            None
+        }
+    }
+
+    /// The open positions; none in a dry run.
+    async fn held(&self) -> Result<Vec<Position>, GatewayError> {
+        match &self.desk {
+            Some(desk) => desk.positions().await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// From a signal to its fill.
+    async fn act(&mut self, signal: Signal, held: &[Position]) -> Result<Decision, CycleError> {
+        metrics::SIGNALS.inc(signal.action);
+        self.tally.signals += 1;
+        let Some(desk) = &self.desk else {
+            return Ok(Decision::Dry(signal));
+        };
+        let order = match risk::review(&signal, held, &self.limits) {
+            Ok(order) => order,
+            Err(rule) => {
+                metrics::RISK_BLOCKS.inc(rule);
+                return Ok(Decision::Refused(signal, rule));
+            }
+        };
+        self.tally.orders += 1;
+        let overdue = async {
+            self.stop.cancelled().await;
+            tokio::time::sleep(ORDER_GRACE).await;
+        };
+        let filled = tokio::select! {
+            filled = desk.execute(&order, self.price) => filled,
+            () = overdue => Err(GatewayError::Timeout),
+        };
+        let fill = filled.map_err(CycleError::Order)?;
+        self.tally.fills += 1;
+        Ok(Decision::Filled(signal, order.action(), fill))
+    }
+}
+
+impl std::fmt::Display for Verdict {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Skipped(reason) => write!(f, "skipped: {reason}"),
+            Self::Stopped => write!(f, "cut short by shutdown"),
+            Self::Judged {
+                bar,
+                price,
+                probabilities,
+                decision,
+            } => {
+                let (end, class) = (
+                    market::display(bar.time + market::BAR),
+                    probabilities.likeliest(),
+                );
+                write!(
+                    f,
+                    "{end}, price {price:.5}: the model says {class} {:.3}",
+                    probabilities.confidence()
+                )?;
+                write!(f, ", {decision}")
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for Decision {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Hold => write!(f, "no trade"),
+            Self::Refused(signal, rule) => write!(f, "{} refused: {rule}", signal.action),
+            Self::Dry(signal) => write!(f, "{} not sent: dry run", signal.action),
+            Self::Filled(signal, action, fill) => {
+                let verb = match action {
+                    Action::Open { .. } => "opened",
+                    Action::Close { .. } => "closed",
+                };
+                let (
+                    side,
+                    Fill {
+                        ticket,
+                        volume,
+                        price,
+                        profit,
+                    },
+                ) = (signal.action, fill);
+                write!(
+                    f,
+                    "{side} filled: {verb} {volume} lots at {price:.5}, ticket {ticket}"
+                )?;
+                profit.map_or(Ok(()), |profit| write!(f, ", profit {profit:+.2}"))
+            }
+        }
+    }
+}

@@ -1,0 +1,346 @@
+//! Starts everything in order, runs cycles until told to stop, and ends everything in order.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::time::Duration;
+
+use instrument_core::{Exporter, Heartbeat, Samples, ServeError, limit_for};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{Config, Mode};
+use crate::cycle::{CycleError, Tally, Trader, Verdict};
+use crate::desk::Desk;
+use crate::embedded::{Counterparts, EmbeddedError};
+use crate::gateway::{Gateway, GatewayError, Timeouts};
+use crate::http::chain;
+use crate::market::MarketClock;
+use crate::metrics;
+use crate::prediction::Predictor;
+use crate::schedule::Schedule;
+use crate::vendor::Vendor;
+
+/// Time between pings of the gateway. Source: the predecessor's.
+const PING: Duration = Duration::from_secs(5);
+
+/// How long to wait for the account at start and end, which only a summary needs.
+const ACCOUNT: Duration = Duration::from_secs(2);
+
+/// Why the daemon did not run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The port of the metrics endpoint is taken.
+    #[error("port {} of {} is in use: stop the program that holds it, or choose another with --metrics-port", .0.port(), .0.ip())]
+    PortInUse(SocketAddr),
+    /// The metrics endpoint cannot be served there for another reason.
+    #[error("metrics endpoint")]
+    Endpoint(#[source] ServeError),
+    /// An embedded counterpart.
+    #[error("embedded counterpart")]
+    Embedded(#[from] EmbeddedError),
+    /// TLS, for a client of an HTTP service.
+    #[error("HTTP client")]
+    Http(#[source] reqwest::Error),
+    /// The gateway's endpoint is none.
+    #[error("gateway client")]
+    Gateway(#[source] GatewayError),
+}
+
+/// What a run came to.
+#[derive(Debug)]
+pub struct Summary {
+    /// Cycles, signals, orders, fills.
+    pub tally: Tally,
+    /// Change of the account's equity, in its currency; `None` without an account, or if it did not answer.
+    pub profit: Option<f64>,
+    /// The stage with the longest mean time, and that time in seconds.
+    pub slowest: Option<(&'static str, f64)>,
+}
+
+/// Runs the daemon until `stop`, or until the configured number of cycles. `exporter` is the process's own;
+/// `tell` is given the lines for a person, once everything is up.
+///
+/// # Errors
+/// [`RunError`] if it could not start; once it runs, it ends only as told.
+pub async fn run(
+    config: Config,
+    exporter: &Exporter,
+    stop: CancellationToken,
+    tell: impl FnOnce(&str),
+) -> Result<Summary, RunError> {
+    // The endpoint comes first: a taken port must leave nothing half started.
+    let endpoint = exporter
+        .serve(&config.metrics[..])
+        .map_err(|error| match error {
+            ServeError::InUse(addr) => RunError::PortInUse(addr),
+            other => RunError::Endpoint(other),
+        })?;
+    let counterparts = Counterparts::start(&config).await?;
+    let mut trader = trader(&config, &counterparts, stop.clone())?;
+    metrics::MODE.set(config.mode);
+    metrics::REPLAY.set(f64::from(u8::from(config.vendor.is_none())));
+    tell(&banner(
+        &config,
+        &counterparts,
+        endpoint.local_addr().port(),
+    ));
+
+    let pings = trader
+        .desk
+        .clone()
+        .map(|desk| tokio::spawn(ping(desk, exporter.clone(), stop.clone())));
+    let start = equity(trader.desk.as_ref()).await;
+    trade(&mut trader, &config, exporter).await;
+    let end = equity(trader.desk.as_ref()).await;
+    stop.cancel();
+
+    let slowest = slowest(&exporter.samples());
+    if let Some(pings) = pings {
+        pings.abort();
+    }
+    if let Some(desk) = &trader.desk {
+        desk.stop().await;
+    }
+    counterparts.stop().await;
+    endpoint.stop();
+    let profit = start.zip(end).map(|(start, end)| end - start);
+    Ok(Summary {
+        tally: trader.tally,
+        profit,
+        slowest,
+    })
+}
+
+fn trader(
+    config: &Config,
+    counterparts: &Counterparts,
+    stop: CancellationToken,
+) -> Result<Trader, RunError> {
+    let desk = match &counterparts.gateway {
+        Some(endpoint) => {
+            let gateway =
+                Gateway::connect(endpoint, Timeouts::default()).map_err(RunError::Gateway)?;
+            Some(Desk::new(
+                gateway,
+                counterparts.risk_key.clone(),
+                config.symbol.clone(),
+            ))
+        }
+        None => None,
+    };
+    let live = config.mode == Mode::Live;
+    Ok(Trader {
+        symbol: config.symbol.clone(),
+        threshold: config.threshold,
+        limits: config.limits,
+        live,
+        vendor: Vendor::new(&counterparts.vendor, config.token.clone()).map_err(RunError::Http)?,
+        predictor: Predictor::new(&counterparts.hub).map_err(RunError::Http)?,
+        desk,
+        clock: if live {
+            MarketClock::Wall
+        } else {
+            MarketClock::Unknown
+        },
+        tally: Tally::default(),
+        stop,
+        judged: None,
+        price: 0.0,
+    })
+}
+
+/// Cycles until told to stop: the first at once, the next when the schedule says.
+async fn trade(trader: &mut Trader, config: &Config, exporter: &Exporter) {
+    let mut schedule = schedule(trader.clock, config.pace);
+    let mut heart = heart(exporter, &schedule);
+    while !trader.stop.is_cancelled() {
+        let known = trader.clock;
+        let good = one_cycle(trader).await;
+        if known == MarketClock::Unknown && trader.clock == MarketClock::Wall {
+            schedule = self::schedule(trader.clock, config.pace);
+            heart = self::heart(exporter, &schedule);
+        }
+        if good {
+            heart.beat();
+        }
+        if config
+            .cycles
+            .is_some_and(|cycles| trader.tally.cycles >= cycles)
+        {
+            return;
+        }
+        let stop = trader.stop.clone();
+        stop.run_until_cancelled(schedule.wait()).await;
+    }
+}
+
+fn schedule(clock: MarketClock, pace: Duration) -> Schedule {
+    if clock == MarketClock::Wall {
+        Schedule::minutes()
+    } else {
+        Schedule::paced(pace)
+    }
+}
+
+fn heart(exporter: &Exporter, schedule: &Schedule) -> Heartbeat {
+    exporter.require_heartbeat("cycle", limit_for(schedule.period()))
+}
+
+/// Runs one cycle and tells how it ended, in a line; `true` if it did its work.
+async fn one_cycle(trader: &mut Trader) -> bool {
+    let number = trader.tally.cycles + 1;
+    let ended = contain(trader.cycle()).await;
+    trader.tally.cycles = number;
+    metrics::LAST_CYCLE.set_to_now();
+    let symbol = trader.symbol.as_str();
+    match ended {
+        Ok(Ok(verdict)) => {
+            tracing::info!("cycle {number}: {symbol} {verdict}");
+            return !matches!(verdict, Verdict::Stopped);
+        }
+        Ok(Err(CycleError::Order(error)))
+            if !matches!(error, GatewayError::Refused(_) | GatewayError::Send) =>
+        {
+            tracing::error!(
+                "cycle {number}: {symbol} the order's outcome is unknown: {}",
+                chain(&error)
+            );
+        }
+        Ok(Err(error)) => tracing::warn!("cycle {number}: {symbol} {}", chain(&error)),
+        Err(Panicked) => tracing::error!("cycle {number}: {symbol} panicked"),
+    }
+    trader.tally.failed += 1;
+    false
+}
+
+/// A future that panicked.
+struct Panicked;
+
+/// Contains a panic: a cycle that goes wrong in the worst way must not end the daemon.
+async fn contain<F: Future>(future: F) -> Result<F::Output, Panicked> {
+    let mut future = pin!(future);
+    std::future::poll_fn(|context| {
+        // What a cycle leaves half done, the next one reads again from the outside.
+        let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)));
+        polled.map_or(std::task::Poll::Ready(Err(Panicked)), |poll| poll.map(Ok))
+    })
+    .await
+}
+
+/// Asks the gateway for a sign of life every few seconds; it is required for readiness.
+async fn ping(desk: Desk, exporter: Exporter, stop: CancellationToken) {
+    let heartbeat = exporter.require_heartbeat("gateway", limit_for(PING));
+    let mut ticks = tokio::time::interval(PING);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+        desk.check(&heartbeat).await;
+    }
+}
+
+async fn equity(desk: Option<&Desk>) -> Option<f64> {
+    match tokio::time::timeout(ACCOUNT, desk?.equity()).await {
+        Ok(Ok(equity)) => Some(equity),
+        Ok(Err(error)) => {
+            tracing::warn!("cannot read the account: {}", chain(&error));
+            None
+        }
+        Err(_) => {
+            tracing::warn!("cannot read the account within {ACCOUNT:?}");
+            None
+        }
+    }
+}
+
+/// The slowest stage by its mean, read from the run's own metrics.
+fn slowest(samples: &Samples) -> Option<(&'static str, f64)> {
+    let stages = [
+        ("fetch", "sentinel_data_fetch_duration_seconds"),
+        ("features", "sentinel_feature_build_duration_seconds"),
+        ("predict", "sentinel_prediction_latency_seconds"),
+        ("send", "sentinel_zmq_send_latency_seconds"),
+    ];
+    let mean = |family: &str| {
+        let [sum, count] =
+            ["sum", "count"].map(|part| samples.get(&format!("{family}_{part}"), &[]));
+        sum.zip(count)
+            .filter(|&(_, count)| count > 0.0)
+            .map(|(sum, count)| sum / count)
+    };
+    let means = stages
+        .into_iter()
+        .filter_map(|(stage, family)| Some((stage, mean(family)?)));
+    means.max_by(|(_, a), (_, b)| a.total_cmp(b))
+}
+
+fn banner(config: &Config, counterparts: &Counterparts, port: u16) -> String {
+    let embedded = |given: bool| if given { "" } else { " (embedded)" };
+    let pace = if config.pace.is_zero() {
+        "as fast as it goes".to_owned()
+    } else {
+        format!("every {} s", config.pace.as_secs_f64())
+    };
+    let prices = if config.vendor.is_none() {
+        format!(
+            "a REPLAY of real hours of 2017 and 2018, a new bar {pace}, from {}",
+            counterparts.vendor
+        )
+    } else {
+        counterparts.vendor.clone()
+    };
+    let gateway = counterparts.gateway.as_deref().unwrap_or("none");
+    let at = config
+        .metrics
+        .first()
+        .filter(|addr| !addr.ip().is_loopback() && !addr.ip().is_unspecified());
+    let host = at.map_or_else(
+        || "localhost".to_owned(),
+        |addr| match addr {
+            std::net::SocketAddr::V4(v4) => v4.ip().to_string(),
+            std::net::SocketAddr::V6(v6) => format!("[{}]", v6.ip()),
+        },
+    );
+    format!(
+        "sentinel-daemon {version}\n  \
+         mode     {mode}\n  \
+         symbol   {symbol}, hourly bars\n  \
+         prices   {prices}{vendor_is}\n  \
+         model    {hub}{hub_is}, trades above {threshold:.3}\n  \
+         gateway  {gateway}{gateway_is}\n  \
+         metrics  http://{host}:{port}/metrics\n  \
+         health   http://{host}:{port}/health\n  \
+         stop     Ctrl-C, or SIGTERM\n",
+        version = env!("CARGO_PKG_VERSION"),
+        mode = config.mode.describe(),
+        symbol = config.symbol,
+        vendor_is = embedded(config.vendor.is_some()),
+        hub = counterparts.hub,
+        hub_is = embedded(config.hub.is_some()),
+        threshold = config.threshold,
+        gateway_is = embedded(config.gateway.is_some() || counterparts.gateway.is_none()),
+    )
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Tally {
+            cycles,
+            failed,
+            signals,
+            orders,
+            fills,
+        } = self.tally;
+        writeln!(f, "cycles   {cycles}, of which {failed} failed")?;
+        writeln!(f, "signals  {signals}")?;
+        writeln!(f, "orders   {orders}")?;
+        writeln!(f, "fills    {fills}")?;
+        match self.profit {
+            Some(profit) => writeln!(f, "PnL      {profit:+.2}, open positions included")?,
+            None => writeln!(f, "PnL      unknown: no account")?,
+        }
+        match self.slowest {
+            Some((stage, mean)) => writeln!(f, "slowest  {stage}, {:.3} ms on average", mean * 1e3),
+            None => writeln!(f, "slowest  no stage was completed"),
+        }
+    }
+}

@@ -1,1 +1,335 @@
-//! Placeholder.
+//! The stage hands: they build a program, start it, talk to it over its sockets, and wait for what must come.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use instrument_core::Samples;
+
+/// How long anything may take before a test gives up on it. Far longer than it does take, as machines are shared.
+pub const DEADLINE: Duration = Duration::from_secs(90);
+
+/// How often a condition of another process is looked at.
+const GLANCE: Duration = Duration::from_millis(20);
+
+/// Waits until `condition` is met.
+///
+/// # Panics
+/// It is not within [`DEADLINE`]; the message names it and what was seen last.
+pub fn wait_until<T: std::fmt::Debug>(what: &str, mut condition: impl FnMut() -> Result<(), T>) {
+    let start = Instant::now();
+    loop {
+        match condition() {
+            Ok(()) => return,
+            Err(seen) => assert!(
+                start.elapsed() < DEADLINE,
+                "waited for {what}, saw {seen:?}"
+            ),
+        }
+        std::thread::sleep(GLANCE);
+    }
+}
+
+/// The path of a program of the workspace, built as the tests are.
+///
+/// # Panics
+/// It cannot be built.
+pub fn program(name: &str) -> PathBuf {
+    static BUILT: OnceLock<()> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let mut build = Command::new(env!("CARGO"));
+        build
+            .args(["build", "--quiet", "--workspace", "--bins"])
+            .current_dir(env!("CARGO_MANIFEST_DIR"));
+        if !cfg!(debug_assertions) {
+            build.arg("--release");
+        }
+        assert!(
+            build.status().expect("cargo runs").success(),
+            "the programs must build"
+        );
+    });
+    let test = std::env::current_exe().expect("a test has a path");
+    let folder = test
+        .parent()
+        .and_then(|deps| deps.parent())
+        .expect("tests stand in target/PROFILE/deps");
+    folder.join(name)
+}
+
+/// What a stream of a process has said so far.
+#[derive(Debug, Clone, Default)]
+struct Heard(Arc<(Mutex<String>, Condvar)>);
+
+impl Heard {
+    fn listen(stream: impl Read + Send + 'static) -> Self {
+        let heard = Self::default();
+        let writer = heard.clone();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stream).lines().map_while(Result::ok) {
+                let (text, changed) = &*writer.0;
+                let mut text = text.lock().unwrap_or_else(PoisonError::into_inner);
+                text.push_str(&line);
+                text.push('\n');
+                changed.notify_all();
+            }
+        });
+        heard
+    }
+
+    fn text(&self) -> String {
+        self.0
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// The first line that starts with `word`, without it.
+    fn line(&self, word: &str) -> Option<String> {
+        let text = self.text();
+        let line = text.lines().find_map(|line| line.trim().strip_prefix(word));
+        line.map(|rest| rest.trim().to_owned())
+    }
+}
+
+/// A running program; it is killed when dropped.
+#[derive(Debug)]
+pub struct Running {
+    child: Child,
+    stdout: Heard,
+    stderr: Heard,
+}
+
+impl Running {
+    /// Starts `sentinel-daemon` with these arguments, without the environment names it reads.
+    ///
+    /// # Panics
+    /// It does not start.
+    pub fn daemon(args: &[&str]) -> Self {
+        Self::start(Command::new(program("sentinel-daemon")).args(args))
+    }
+
+    /// Starts a command.
+    ///
+    /// # Panics
+    /// It does not start.
+    pub fn start(command: &mut Command) -> Self {
+        for name in [
+            "HUB_HOST",
+            "HUB_PORT",
+            "GTW_HOST",
+            "GTW_PORT",
+            "VENDOR_URL",
+            "METRICS_PORT",
+            "METRICS_HOST",
+        ] {
+            command.env_remove(name);
+        }
+        command
+            .env_remove("EODHD_API_TOKEN")
+            .env_remove("STATE_DIRECTORY")
+            .env_remove("LOG_LEVEL");
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let stdout = Heard::listen(child.stdout.take().expect("stdout is piped"));
+        let stderr = Heard::listen(child.stderr.take().expect("stderr is piped"));
+        Self {
+            child,
+            stdout,
+            stderr,
+        }
+    }
+
+    /// What follows `word` on a line of standard output, once it is there.
+    ///
+    /// # Panics
+    /// It does not come.
+    pub fn announced(&mut self, word: &str) -> String {
+        let mut found = None;
+        wait_until(&format!("the line {word:?}"), || {
+            found = self.stdout.line(word);
+            if let Some(status) = self.child.try_wait().expect("a child can be waited for") {
+                assert!(
+                    found.is_some(),
+                    "ended with {status} instead: {}",
+                    self.log()
+                );
+            }
+            if found.is_some() {
+                Ok(())
+            } else {
+                Err(self.stdout.text())
+            }
+        });
+        found.expect("it was waited for")
+    }
+
+    /// The `host:port` of the metrics endpoint.
+    ///
+    /// # Panics
+    /// It does not come up.
+    pub fn metrics_addr(&mut self) -> String {
+        let url = self.announced("metrics");
+        let addr = url
+            .strip_prefix("http://")
+            .and_then(|rest| rest.strip_suffix("/metrics"));
+        addr.expect("the line holds the URL").to_owned()
+    }
+
+    /// Standard error so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.stderr.text()
+    }
+
+    /// Standard output so far.
+    #[must_use]
+    pub fn output(&self) -> String {
+        self.stdout.text()
+    }
+
+    /// The process id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Whether it still runs.
+    ///
+    /// # Panics
+    /// The system does not tell.
+    pub fn is_alive(&mut self) -> bool {
+        self.child
+            .try_wait()
+            .expect("a child can be waited for")
+            .is_none()
+    }
+
+    /// Sends a signal by name, such as `TERM`.
+    ///
+    /// # Panics
+    /// It cannot be sent.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill")
+            .arg(format!("-{name}"))
+            .arg(self.id().to_string())
+            .status();
+        assert!(sent.expect("kill runs").success(), "{name} is sent");
+    }
+
+    /// Kills it without notice, and waits.
+    ///
+    /// # Panics
+    /// It cannot be killed.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("a child can be killed");
+        self.child.wait().expect("a child can be waited for");
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Panics
+    /// It does not end.
+    pub fn ended(&mut self) -> ExitStatus {
+        let mut status = None;
+        wait_until("the end of the program", || {
+            status = self.child.try_wait().expect("a child can be waited for");
+            status.map(|_| ()).ok_or_else(|| self.log())
+        });
+        status.expect("it was waited for")
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended already, which is as good.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// An HTTP answer.
+#[derive(Debug)]
+pub struct Answer {
+    /// The status code.
+    pub status: u16,
+    /// The body.
+    pub body: String,
+}
+
+/// Asks for a path of the endpoint at `addr`.
+///
+/// # Errors
+/// No connection, or no answer.
+pub fn get(addr: &str, path: &str) -> std::io::Result<Answer> {
+    let mut stream = TcpStream::connect(addr)?;
+    stream.set_read_timeout(Some(DEADLINE))?;
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: {addr}\r\nConnection: close\r\n\r\n"
+    )?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text)?;
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((text.as_str(), ""));
+    let status = head
+        .split(' ')
+        .nth(1)
+        .and_then(|status| status.parse().ok())
+        .unwrap_or(0);
+    Ok(Answer {
+        status,
+        body: body.to_owned(),
+    })
+}
+
+/// The page of the endpoint at `addr`.
+///
+/// # Panics
+/// It is not served.
+#[must_use]
+pub fn page(addr: &str) -> String {
+    let answer = get(addr, "/metrics").expect("the endpoint answers");
+    assert_eq!(answer.status, 200);
+    answer.body
+}
+
+/// The samples of the endpoint at `addr`.
+///
+/// # Panics
+/// It is not served.
+#[must_use]
+pub fn scrape(addr: &str) -> Samples {
+    Samples::parse(&page(addr))
+}
+
+/// Waits until the sum of a family's series is at least `least`.
+///
+/// # Panics
+/// It does not get there.
+pub fn wait_for_sum(addr: &str, name: &str, least: f64) {
+    wait_until(&format!("{name} >= {least}"), || {
+        let sum = scrape(addr).sum(name);
+        if sum >= least { Ok(()) } else { Err(sum) }
+    });
+}
+
+/// Waits until a path answers with a status.
+///
+/// # Panics
+/// It does not.
+pub fn wait_for_status(addr: &str, path: &str, status: u16) {
+    wait_until(&format!("{path} to be {status}"), || {
+        match get(addr, path) {
+            Ok(answer) if answer.status == status => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
+    });
+}

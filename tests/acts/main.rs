@@ -1,0 +1,7 @@
+//! Everything that must hold of the programs, seen from outside.
+
+mod command_line;
+mod counterparts;
+mod exposition;
+mod paper;
+mod shutdown;

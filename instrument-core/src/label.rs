@@ -135,7 +135,7 @@ pub trait LabelExpr: LabelValue {
         self.index() * L::STRIDE
     }
 
-    /// The type of a label expression, for [`Domain::of_expression`]; never called.
+    /// The type of a label expression, for [`values_of_expression`]; never called.
     fn __marker(&self) -> PhantomData<Self> {
         PhantomData
     }

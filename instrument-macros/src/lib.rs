@@ -47,7 +47,7 @@ pub fn counted(args: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Declares metrics that are not calls, as statics.
 ///
-/// ```ignore
+/// ```text
 /// instrument_core::metrics! {
 ///     /// The doc comment's first sentence becomes HELP.
 ///     pub static SIGNALS: Counter<(action: Action)> = "sentinel_trading_signals_total";

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
+use thunes_scheduler::log::LogArgs;
 
 /// A trading loop over hourly bars, with metrics that tell the truth.
 ///
@@ -128,38 +129,6 @@ pub struct PaperArgs {
     /// Where the account outlives the process; without it, in memory.
     #[arg(long, env = "STATE_DIRECTORY", value_name = "DIR")]
     pub state_dir: Option<PathBuf>,
-}
-
-/// How to log.
-#[derive(Debug, Clone, Args)]
-pub struct LogArgs {
-    /// For people, or a JSON object a line.
-    #[arg(
-        long,
-        env = "LOG_FORMAT",
-        value_name = "FORMAT",
-        default_value = "human",
-        global = true
-    )]
-    pub log_format: LogFormat,
-    /// error, warn, info, debug or trace, or directives such as `sentinel_daemon=debug`.
-    #[arg(
-        long,
-        env = "LOG_LEVEL",
-        value_name = "LEVEL",
-        default_value = "info",
-        global = true
-    )]
-    pub log_level: String,
-}
-
-/// The form of log lines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// Lines for people.
-    Human,
-    /// A JSON object a line.
-    Json,
 }
 
 fn number(text: &str, accepted: &str, fits: impl Fn(f64) -> bool) -> Result<f64, String> {

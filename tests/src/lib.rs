@@ -109,6 +109,7 @@ impl Running {
     ///
     /// # Panics
     /// It does not start.
+    #[must_use]
     pub fn daemon(args: &[&str]) -> Self {
         Self::start(Command::new(program("sentinel-daemon")).args(args))
     }

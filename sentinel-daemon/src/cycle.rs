@@ -306,7 +306,7 @@ impl std::fmt::Display for Verdict {
                 );
                 write!(
                     f,
-                    "{end}, price {price:.5}: the model says {class} {:.3}",
+                    "bar closed {end} UTC, price {price:.5}: the model says {class} {:.3}",
                     probabilities.confidence()
                 )?;
                 write!(f, ", {decision}")

@@ -55,6 +55,7 @@ impl Desk {
     /// As [`Desk::execute`].
     #[timed(metrics::ZMQ_SEND, on = ok)]
     #[counted(metrics::ZMQ_SEND_FAILURES, on = error)]
+    #[counted(metrics::ZMQ_SEND_FAILURES, on = cancelled)]
     pub async fn send(&self, order: &Approved, price: f64) -> Result<Fill, GatewayError> {
         let uuid = Uuid::new_v4();
         match order.action() {

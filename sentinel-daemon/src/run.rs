@@ -138,7 +138,8 @@ fn trader(
         vendor: Vendor::new(&counterparts.vendor, config.token.clone()).map_err(RunError::Http)?,
         predictor: Predictor::new(&counterparts.hub).map_err(RunError::Http)?,
         desk,
-        clock: if live {
+        // A vendor out in the world has the present, until it says otherwise; one nearby may replay.
+        clock: if live || counterparts.vendor.starts_with("https:") {
             MarketClock::Wall
         } else {
             MarketClock::Unknown
@@ -155,9 +156,9 @@ async fn trade(trader: &mut Trader, config: &Config, exporter: &Exporter) {
     let mut schedule = schedule(trader.clock, config.pace);
     let mut heart = heart(exporter, &schedule);
     while !trader.stop.is_cancelled() {
-        let known = trader.clock;
+        let by_the_wall = trader.clock == MarketClock::Wall;
         let good = one_cycle(trader).await;
-        if known == MarketClock::Unknown && trader.clock == MarketClock::Wall {
+        if by_the_wall != (trader.clock == MarketClock::Wall) {
             schedule = self::schedule(trader.clock, config.pace);
             heart = self::heart(exporter, &schedule);
         }
@@ -342,5 +343,31 @@ impl fmt::Display for Summary {
             Some((stage, mean)) => writeln!(f, "slowest  {stage}, {:.3} ms on average", mean * 1e3),
             None => writeln!(f, "slowest  no stage was completed"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_in_a_cycle_is_contained() {
+        let panics = async {
+            tokio::task::yield_now().await;
+            panic!("on purpose")
+        };
+        assert!(contain(panics).await.is_err());
+        assert!(matches!(contain(async { 7 }).await, Ok(7)));
+    }
+
+    #[test]
+    fn the_slowest_stage_is_the_one_with_the_longest_mean() {
+        let samples = Samples::parse(
+            "sentinel_data_fetch_duration_seconds_sum 4\nsentinel_data_fetch_duration_seconds_count 8\n\
+             sentinel_prediction_latency_seconds_sum 2\nsentinel_prediction_latency_seconds_count 2\n\
+             sentinel_zmq_send_latency_seconds_sum 0\nsentinel_zmq_send_latency_seconds_count 0\n",
+        );
+        assert_eq!(slowest(&samples), Some(("predict", 1.0)));
+        assert_eq!(slowest(&Samples::default()), None);
     }
 }

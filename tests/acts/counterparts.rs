@@ -1,6 +1,6 @@
 //! The three counterparts as processes of their own: each is killed and comes back, and the daemon tells and heals.
 
-use tests::{Running, scrape, wait_for_status, wait_for_sum, wait_until};
+use tests::{Running, page, scrape, wait_for_status, wait_for_sum, wait_until};
 
 struct Counterpart {
     command: &'static str,
@@ -113,5 +113,49 @@ fn each_counterpart_dies_visibly_and_heals() {
             samples.get("sentinel_api_errors_total", &labels) >= Some(1.0),
             "{labels:?}"
         );
+    }
+}
+
+#[test]
+fn live_mode_refuses_a_replay_and_never_shows_its_token() {
+    const TOKEN: &str = "t0ken-of-the-vendor";
+    let prices = Counterpart::start("serve-prices", "prices");
+    let model = Counterpart::start("serve-model", "model");
+    let gateway = Counterpart::start("paper-gateway", "gateway");
+    let vendor = format!("http://{}", prices.bind);
+    let args = [
+        "--metrics-port",
+        "0",
+        "--live",
+        "--log-level",
+        "trace",
+        "--vendor-url",
+        &vendor,
+        "--hub-port",
+        model.port(),
+        "--gtw-port",
+        gateway.port(),
+    ];
+    let mut daemon = Running::daemon_with_token(&args, TOKEN);
+    let addr = daemon.metrics_addr();
+    wait_for_sum(&addr, "sentinel_trading_cycles_failed_total", 1.0);
+    assert!(
+        daemon.log().contains("the vendor replays the past"),
+        "{}",
+        daemon.log()
+    );
+    assert_eq!(
+        scrape(&addr)
+            .sum("sentinel_prediction_requests_total")
+            .to_bits(),
+        0.0_f64.to_bits()
+    );
+    assert!(daemon.output().contains("LIVE"), "{}", daemon.output());
+    for (place, text) in [
+        ("page", page(&addr)),
+        ("log", daemon.log()),
+        ("output", daemon.output()),
+    ] {
+        assert!(!text.contains(TOKEN), "the token is on the {place}");
     }
 }

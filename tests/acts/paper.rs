@@ -1,6 +1,6 @@
 //! The main job on embedded defaults: it trades, and its numbers agree with its log.
 
-use tests::{Running, get, scrape, wait_for_sum, wait_until};
+use tests::{Folder, Running, get, scrape, wait_for_sum, wait_until};
 
 /// What the log says of the cycles up to `last`: signals, fills.
 fn told(log: &str, last: u64) -> (u64, u64) {
@@ -170,4 +170,36 @@ fn json_logs_are_json() {
             serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
         assert!(json["fields"]["message"].is_string(), "{line}");
     }
+}
+
+/// The tickets that a run opened, in order.
+fn tickets(state: &str) -> Vec<u32> {
+    let args = [
+        "--metrics-port",
+        "0",
+        "--pace",
+        "0",
+        "--cycles",
+        "12",
+        "--state-dir",
+        state,
+    ];
+    let mut daemon = Running::daemon(&args);
+    assert!(daemon.ended().success(), "{}", daemon.log());
+    let log = daemon.log();
+    let opened = log.lines().filter(|line| line.contains("filled: opened"));
+    opened
+        .map(|line| line.rsplit("ticket ").next().unwrap().parse().unwrap())
+        .collect()
+}
+
+#[test]
+fn a_state_folder_keeps_the_paper_account() {
+    let folder = Folder::new("state");
+    let (first, second) = (tickets(folder.path()), tickets(folder.path()));
+    assert!(!first.is_empty() && first[0] == 1, "{first:?}");
+    assert!(
+        second[0] > *first.last().unwrap(),
+        "{first:?} then {second:?}"
+    );
 }

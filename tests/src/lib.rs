@@ -111,29 +111,23 @@ impl Running {
     /// It does not start.
     #[must_use]
     pub fn daemon(args: &[&str]) -> Self {
-        Self::start(Command::new(program("sentinel-daemon")).args(args))
+        let mut command = Command::new(program("sentinel-daemon"));
+        clean(&mut command);
+        Self::spawn(command.args(args))
     }
 
-    /// Starts a command.
+    /// Starts `sentinel-daemon` with these arguments and a vendor token.
     ///
     /// # Panics
     /// It does not start.
-    pub fn start(command: &mut Command) -> Self {
-        for name in [
-            "HUB_HOST",
-            "HUB_PORT",
-            "GTW_HOST",
-            "GTW_PORT",
-            "VENDOR_URL",
-            "METRICS_PORT",
-            "METRICS_HOST",
-        ] {
-            command.env_remove(name);
-        }
-        command
-            .env_remove("EODHD_API_TOKEN")
-            .env_remove("STATE_DIRECTORY")
-            .env_remove("LOG_LEVEL");
+    #[must_use]
+    pub fn daemon_with_token(args: &[&str], token: &str) -> Self {
+        let mut command = Command::new(program("sentinel-daemon"));
+        clean(&mut command);
+        Self::spawn(command.args(args).env("EODHD_API_TOKEN", token))
+    }
+
+    fn spawn(command: &mut Command) -> Self {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -254,6 +248,59 @@ impl Drop for Running {
         // It may have ended already, which is as good.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// A folder of a test's own, removed when dropped.
+#[derive(Debug)]
+pub struct Folder(PathBuf);
+
+impl Folder {
+    /// Makes an empty one.
+    ///
+    /// # Panics
+    /// It cannot be made.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("instrument-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(&path).expect("a folder can be made for a test");
+        Self(path)
+    }
+
+    /// Its path.
+    ///
+    /// # Panics
+    /// The machine's folder for temporary files is not named in UTF-8.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.0.to_str().expect("the path is UTF-8")
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What cannot be removed is left to whoever cleans temporary files.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Takes the names away that the programs read from the environment, so that a test's machine does not matter.
+fn clean(command: &mut Command) {
+    for name in [
+        "HUB_HOST",
+        "HUB_PORT",
+        "GTW_HOST",
+        "GTW_PORT",
+        "VENDOR_URL",
+        "METRICS_PORT",
+        "METRICS_HOST",
+        "EODHD_API_TOKEN",
+        "STATE_DIRECTORY",
+        "SENTINEL_RISK_KEY_FILE",
+        "LOG_LEVEL",
+        "LOG_FORMAT",
+    ] {
+        command.env_remove(name);
     }
 }
 

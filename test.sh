@@ -70,6 +70,7 @@ step() {
 }
 
 step "format" cargo fmt --all --check
+step "format of benches" cargo fmt --manifest-path benches/Cargo.toml --check
 step "lints" cargo clippy --workspace --all-targets --locked -- -D warnings
 step "tests" cargo test --workspace --locked --no-fail-fast -- --include-ignored
 step "docs" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked

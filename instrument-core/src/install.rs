@@ -9,10 +9,12 @@ use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::catalogue::{Catalogue, Conflict};
 use crate::clock;
+use crate::computed;
+use crate::configured;
 use crate::endpoint::{self, ServeError, Server};
 use crate::exposition::{self, Samples};
 use crate::health::{Health, Heartbeat};
-use crate::outcome::Outcome;
+use crate::rows;
 use crate::storage;
 
 static INSTALLED: AtomicBool = AtomicBool::new(false);
@@ -121,11 +123,17 @@ impl Builder {
             return Err(InstallError::AlreadyInstalled);
         }
         clock::start();
-        if metrics::set_global_recorder(recorder).is_err() {
+        let recorder: &'static _ = Box::leak(Box::new(recorder));
+        if metrics::set_global_recorder(recorder).is_ok() {
+            rows::register_with(recorder);
+        } else {
             tracing::warn!("another recorder was installed before; this page will stay empty");
         }
         storage::start_upkeep(handle.clone()).map_err(InstallError::Upkeep)?;
         metrics::with_recorder(|recorder| storage::bind(&catalogue, recorder));
+        rows::bind(&catalogue);
+        configured::bind(&catalogue);
+        catalogue.sites().for_each(|site| site.set_enabled(true));
         let (program, health) = (self.program, Health::default());
         Ok(Exporter(Arc::new(Inner {
             program,
@@ -151,27 +159,14 @@ impl Exporter {
     /// The page in the Prometheus text format 0.0.4, families and series in a fixed order.
     #[must_use]
     pub fn render(&self) -> String {
-        self.compute_gauges();
-        exposition::sorted(&self.0.handle.render())
+        computed::compute(&self.0.catalogue);
+        configured::without_closed(exposition::sorted(&self.0.handle.render()))
     }
 
     /// The samples of the page, to read the program's own numbers.
     #[must_use]
     pub fn samples(&self) -> Samples {
         Samples::parse(&self.render())
-    }
-
-    fn compute_gauges(&self) {
-        for metric in self
-            .0
-            .catalogue
-            .families()
-            .flat_map(|family| &family.metrics)
-        {
-            if let Some(compute) = metric.desc().compute {
-                metric.gauge(metric.slot(0, Outcome::Ok), |gauge| gauge.set(compute()));
-            }
-        }
     }
 
     /// Serves `/metrics`, `/health`, `/health/live`, `/health/ready` and a landing page, on a thread of its own.
@@ -189,8 +184,9 @@ impl Exporter {
         &self.0.catalogue
     }
 
-    /// Switches families on or off: all whose name is `pattern`, or starts with it if it ends in `*`.
-    /// Returns how many there are.
+    /// Switches families and functions on or off: families by their name, functions by their path with or without
+    /// the module (`Binance::submit`, `app::feed::Binance::submit`). A pattern that ends in `*` is a prefix.
+    /// Returns how many families and functions there are. Gauges of running calls go on, or they would never be right again.
     #[allow(
         clippy::must_use_candidate,
         reason = "the count is for those who doubt the pattern"
@@ -200,19 +196,19 @@ impl Exporter {
             Some(prefix) => name.starts_with(prefix),
             None => name == pattern,
         };
-        let families = self
-            .0
-            .catalogue
-            .families()
-            .filter(|family| chosen(family.name));
-        families
-            .inspect(|family| {
-                family
-                    .metrics
-                    .iter()
-                    .for_each(|metric| metric.set_enabled(enabled));
-            })
-            .count()
+        let catalogue = &self.0.catalogue;
+        let families = catalogue.families().filter(|family| chosen(family.name));
+        let families = families.inspect(|family| {
+            family
+                .metrics
+                .iter()
+                .for_each(|metric| metric.set_enabled(enabled));
+            configured::set_enabled(family.name, enabled);
+        });
+        let sites = catalogue
+            .sites()
+            .filter(|site| site.paths().iter().any(|path| chosen(path)));
+        families.count() + sites.inspect(|site| site.set_enabled(enabled)).count()
     }
 
     /// Makes the program unready whenever the returned heartbeat has not beaten for `limit`.

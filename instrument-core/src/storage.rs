@@ -69,7 +69,8 @@ fn describe(family: &Family, recorder: &dyn Recorder) {
     }
 }
 
-fn slots(metric: &Metric, recorder: &dyn Recorder) -> Slots {
+/// The handles of every series of `metric`.
+pub(crate) fn slots(metric: &Metric, recorder: &dyn Recorder) -> Slots {
     let desc = metric.desc();
     let metadata = Metadata::new(module_path!(), Level::INFO, None);
     match desc.kind {

@@ -7,7 +7,7 @@ use crate::clock;
 use crate::exposition::{self, Computed, Format, labels};
 use crate::install::Program;
 use crate::process;
-use crate::storage::{Page, Registry, Value, crowded_threads};
+use crate::storage::{Family, Page, Registry, Value, crowded_threads};
 
 /// Renders pages, and remembers of each what the next one tells.
 pub(crate) struct Observer {
@@ -138,7 +138,7 @@ pub(crate) const fn family(
 }
 
 fn invalid(page: &Page) -> Vec<(String, f64)> {
-    let counts = page.families().flat_map(|family| family.series());
+    let counts = page.families().flat_map(Family::series);
     let counts = counts.map(|series| match series.value() {
         Value::Histogram(histogram) => histogram.invalid(),
         Value::Summary(summary) => summary.invalid(),

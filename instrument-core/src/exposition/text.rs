@@ -31,7 +31,7 @@ pub(crate) fn push_f64(out: &mut String, number: f64) {
         out.push_str("NaN");
     } else if number.is_infinite() {
         out.push_str(if number > 0.0 { "+Inf" } else { "-Inf" });
-    } else if number.trunc() == number && number.abs() < EXACT {
+    } else if number.fract() == 0.0 && number.abs() < EXACT {
         out.push_str(itoa::Buffer::new().format(number as i64));
     } else {
         out.push_str(ryu::Buffer::new().format_finite(number));

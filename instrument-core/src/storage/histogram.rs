@@ -30,6 +30,7 @@ const LINEAR: usize = 16;
 #[derive(Debug)]
 pub(crate) struct Bounds {
     values: Box<[f64]>,
+    #[allow(dead_code, reason = "for call sites, once they bypass the facade")]
     ticks: Box<[u64]>,
 }
 
@@ -108,6 +109,7 @@ impl Histogram {
 
     /// Adds a duration in ticks of the clock.
     #[inline]
+    #[allow(dead_code, reason = "for call sites, once they bypass the facade")]
     pub(crate) fn record_ticks(&self, ticks: u64) {
         let bucket = BUCKETS + bucket(&self.bounds.ticks, ticks);
         match self.span.own() {
@@ -136,6 +138,7 @@ impl Histogram {
         }
     }
 
+    #[allow(dead_code, reason = "for call sites, once they bypass the facade")]
     #[cold]
     #[inline(never)]
     fn record_ticks_first(&self, bucket: usize, ticks: u64) {
@@ -264,7 +267,7 @@ mod tests {
             sum.record(1.0);
         }
         sum.record(-1e16);
-        assert_eq!(read(&sum).1, 1000.0);
+        assert_eq!(read(&sum), (vec![1002], 1000.0));
     }
 
     #[test]
@@ -273,7 +276,7 @@ mod tests {
         sum.record(f64::MAX);
         sum.record(f64::MAX);
         sum.record(-f64::MAX);
-        assert_eq!(read(&sum).1, f64::INFINITY);
+        assert_eq!(read(&sum), (vec![3], f64::INFINITY));
     }
 
     #[test]

@@ -348,7 +348,17 @@ impl Catalogue {
     pub(crate) fn collect() -> Result<Self, Vec<Conflict>> {
         let mut all: Vec<&Registration> = inventory::iter::<Registration>.into_iter().collect();
         // The linker's order is not the source's, and a declaration comes before its uses.
-        all.sort_by_key(|one| (one.function.is_some(), one.place.file(), one.place.line()));
+        all.sort_by_key(|one| {
+            // Attributes of one function share a place.
+            let buckets = one
+                .metric
+                .desc()
+                .buckets
+                .iter()
+                .map(|bound| bound.to_bits());
+            let place = (one.place.file(), one.place.line());
+            (one.function.is_some(), place, buckets.collect::<Vec<_>>())
+        });
         let (mut catalogue, mut conflicts) = (Self::default(), Vec::new());
         for registration in all {
             let name = registration.metric.desc().name;

@@ -170,3 +170,6 @@ impl Writer<'_> {
         self.out.push('\n');
     }
 }
+
+#[cfg(test)]
+mod tests;

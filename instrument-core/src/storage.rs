@@ -121,3 +121,6 @@ fn combinations(metric: &Metric) -> Vec<Vec<Label>> {
     }
     all
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

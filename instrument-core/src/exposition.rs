@@ -4,7 +4,7 @@
 //! into one buffer. What is written here works on a copy of the list of series, so no series waits to be registered,
 //! and reads cells that recording threads write to without waiting for them or making them wait.
 
-use crate::storage::{Family, Page, Series, Value};
+use crate::storage::{Family, Page, Reader, Series, Shape, Start, Summary, Value, read_histogram};
 
 mod samples;
 pub(crate) mod text;
@@ -51,6 +51,7 @@ pub(crate) fn page(out: &mut String, page: &Page, computed: &[Computed], format:
         out,
         page,
         format,
+        reader: Reader::default(),
         buckets: Vec::new(),
         summaries: None,
     };
@@ -74,6 +75,7 @@ struct Writer<'a> {
     out: &'a mut String,
     page: &'a Page,
     format: Format,
+    reader: Reader,
     /// Room for a histogram's counts.
     buckets: Vec<u64>,
     /// What all summaries hold, once the first is met.
@@ -105,54 +107,78 @@ impl Writer<'_> {
             .filter(|_| page.has_created())
             .map(|name| format!("{name}_created"))
             .filter(|name| page.family(name).is_none());
-        for series in family.series() {
-            self.series(family, series);
-            if let Some(name) = &created {
-                self.out.extend([name, series.labels()]);
-                push_f64(self.out, series.created());
-                self.out.push('\n');
+        if let Shape::Histogram(bounds) = family.shape() {
+            self.buckets.resize(bounds.values().len() + 1, 0);
+        }
+        for chunk in family.chunks() {
+            for ((lines, start), series) in chunk.digest().iter().zip(chunk.items()) {
+                self.series(family, lines, start, series);
+                if let Some(created) = &created {
+                    self.created(created, family, lines, start);
+                }
             }
         }
     }
 
-    fn series(&mut self, family: &Family, series: &Series) {
-        match series.value() {
-            Value::Counter(counter) => {
-                self.out.push_str(series.line());
-                push_u64(self.out, counter.value());
+    /// `series` is looked at only where `start` does not say enough.
+    fn series(&mut self, family: &Family, lines: [&str; 3], start: Start, series: &Series) {
+        match family.shape() {
+            Shape::Counter => {
+                self.out.push_str(lines[0]);
+                push_u64(self.out, self.reader.sum(start.place));
                 self.out.push('\n');
             }
-            Value::Gauge(gauge) => {
-                self.out.push_str(series.line());
-                push_f64(self.out, gauge.value());
-                self.out.push('\n');
-            }
-            Value::Histogram(histogram) => {
-                let sum = histogram.read(&mut self.buckets);
-                let count = self.buckets(family, series);
-                self.sum_and_count(series, sum, count);
-            }
-            Value::Summary(summary) => {
-                let all = self.summaries.get_or_insert_with(|| summary.all());
-                let read = summary.read(all);
-                for (quantile, value) in &read.quantiles {
-                    let quantile = text::bound(*quantile, self.format);
-                    self.out
-                        .extend([series.line(), "quantile=\"", &quantile, "\"} "]);
-                    push_f64(self.out, *value);
+            Shape::Gauge => {
+                if let Value::Gauge(gauge) = series.value() {
+                    self.out.push_str(lines[0]);
+                    push_f64(self.out, gauge.value());
                     self.out.push('\n');
                 }
-                self.sum_and_count(series, read.sum, read.count);
+            }
+            Shape::Histogram(_) => {
+                let sum = read_histogram(&mut self.reader, start.place, &mut self.buckets);
+                let count = self.buckets(family, lines[0]);
+                self.sum_and_count(lines, sum, count);
+            }
+            Shape::Summary => {
+                if let Value::Summary(summary) = series.value() {
+                    self.summary(lines, summary);
+                }
             }
         }
+    }
+
+    fn summary(&mut self, lines: [&str; 3], summary: &Summary) {
+        let all = self.summaries.get_or_insert_with(|| summary.all());
+        let read = summary.read(all);
+        for (quantile, value) in &read.quantiles {
+            let quantile = text::bound(*quantile, self.format);
+            self.out
+                .extend([lines[0], "quantile=\"", &quantile, "\"} "]);
+            push_f64(self.out, *value);
+            self.out.push('\n');
+        }
+        self.sum_and_count(lines, read.sum, read.count);
+    }
+
+    /// The labels stand after the name in the line, or after the name and `_sum`.
+    fn created(&mut self, created: &str, family: &Family, lines: [&str; 3], start: Start) {
+        let name = family.name().len();
+        let labels = match family.shape() {
+            Shape::Counter | Shape::Gauge => &lines[0][name..],
+            Shape::Histogram(_) | Shape::Summary => &lines[1][name + "_sum".len()..],
+        };
+        self.out.extend([created, labels]);
+        push_f64(self.out, start.created);
+        self.out.push('\n');
     }
 
     /// Writes the buckets, each with all below it, and returns their sum.
-    fn buckets(&mut self, family: &Family, series: &Series) -> u64 {
+    fn buckets(&mut self, family: &Family, line: &str) -> u64 {
         let mut count = 0u64;
         for (bound, bucket) in family.ladder(self.format).iter().zip(&self.buckets) {
             count = count.wrapping_add(*bucket);
-            self.out.push_str(series.line());
+            self.out.push_str(line);
             self.out.push_str(bound);
             push_u64(self.out, count);
             self.out.push('\n');
@@ -160,8 +186,7 @@ impl Writer<'_> {
         count
     }
 
-    fn sum_and_count(&mut self, series: &Series, sum: f64, count: u64) {
-        let (sum_line, count_line) = series.sum_and_count();
+    fn sum_and_count(&mut self, [_, sum_line, count_line]: [&str; 3], sum: f64, count: u64) {
         self.out.push_str(sum_line);
         push_f64(self.out, sum);
         self.out.push('\n');

@@ -21,12 +21,12 @@ mod registry;
 mod sorted;
 mod summary;
 
-pub(crate) use arena::crowded_threads;
+pub(crate) use arena::{Reader, crowded_threads};
 pub(crate) use facade::Recorder;
-pub(crate) use family::{Family, Page, Series, Value};
-pub(crate) use histogram::Bounds;
+pub(crate) use family::{Family, Page, Series, Shape, Start, Value};
+pub(crate) use histogram::{Bounds, read as read_histogram};
 pub(crate) use registry::{Options, Registry};
-pub(crate) use summary::matches_pattern;
+pub(crate) use summary::{Summary, matches_pattern};
 
 /// The recorder of all families of the catalogue, with their buckets.
 ///

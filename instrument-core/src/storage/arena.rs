@@ -167,6 +167,42 @@ pub(super) struct Span {
     end: usize,
 }
 
+/// Where a span is, for a reader that goes through many.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Place {
+    segment: u32,
+    start: u32,
+}
+
+/// Reads cells of all rows; the rows are looked up once for spans of one segment.
+#[derive(Default)]
+pub(crate) struct Reader {
+    segment: Option<u32>,
+    rows: Vec<&'static [AtomicU64]>,
+}
+
+impl Reader {
+    /// From the start of the span on, in every row that has it.
+    pub(super) fn rows(&mut self, place: Place) -> impl Iterator<Item = &'static [AtomicU64]> {
+        if self.segment != Some(place.segment) {
+            self.rows.clear();
+            let segments = rows().filter_map(|row| row.segments[place.segment as usize].get());
+            self.rows.extend(segments.map(|cells| &**cells));
+            self.segment = Some(place.segment);
+        }
+        self.rows
+            .iter()
+            .map(move |cells| &cells[place.start as usize..])
+    }
+
+    /// The sum of a span's first cell.
+    pub(crate) fn sum(&mut self, place: Place) -> u64 {
+        self.rows(place).fold(0, |sum, cells| {
+            sum.wrapping_add(cells[0].load(Ordering::Relaxed))
+        })
+    }
+}
+
 /// Which cells are given out. Locked to register a series and to drop one, never to record or to render.
 struct Space {
     segment: usize,
@@ -210,6 +246,13 @@ impl Span {
         match LEASE.try_with(Lease::row).ok().flatten() {
             Some(row) => Cells::Own(row.open(self)),
             None => Cells::Shared(SHARED.open(self)),
+        }
+    }
+
+    pub(super) const fn place(&self) -> Place {
+        Place {
+            segment: self.segment as u32,
+            start: self.start as u32,
         }
     }
 

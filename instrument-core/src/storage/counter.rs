@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use metrics::CounterFn;
 
-use super::arena::{Cells, Span, bump};
+use super::arena::{Cells, Place, Span, bump};
 
 /// A number of events that only rises, and wraps at 2^64.
 #[derive(Debug)]
@@ -39,6 +39,10 @@ impl Counter {
                 cells[0].fetch_add(by, Ordering::Relaxed);
             }
         }
+    }
+
+    pub(crate) const fn place(&self) -> Place {
+        self.span.place()
     }
 
     /// What all threads have added.

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use super::arena::Place;
 use super::counter::Counter;
 use super::gauge::Gauge;
 use super::histogram::{Bounds, Histogram};
-use super::sorted::{Keyed, Sorted};
+use super::sorted::{Chunk, Keyed, Sorted};
 use super::summary::Summary;
 use crate::exposition::{Format, text};
 
@@ -86,9 +87,13 @@ pub(crate) struct Family {
 }
 
 impl Keyed for Family {
+    type Digest = ();
+
     fn key(&self) -> &str {
         &self.name
     }
+
+    fn digest(_: &[Arc<Self>]) {}
 }
 
 impl Family {
@@ -122,6 +127,10 @@ impl Family {
         (&self.name, self.shape.name(), self.help.as_deref())
     }
 
+    pub(crate) const fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.series.len() == 0
     }
@@ -139,6 +148,11 @@ impl Family {
     /// By labels.
     pub(crate) fn series(&self) -> impl Iterator<Item = &Series> {
         self.series.iter().map(|series| &**series)
+    }
+
+    /// The same, by many at once.
+    pub(crate) fn chunks(&self) -> impl Iterator<Item = &Chunk<Series>> {
+        self.series.chunks()
     }
 
     /// The ends of a histogram's bucket lines.
@@ -173,17 +187,80 @@ pub(crate) struct Series {
     key: Box<str>,
     /// The label keys that had to be changed to become valid.
     pub(super) raw: Option<Box<str>>,
-    /// The starts of its lines, one after another.
+    /// The starts of its lines, one after another: up to the number, or up to the last label of a histogram's bucket
+    /// or a summary's quantile; then those of the sum and of the count.
     text: Box<str>,
     ends: [usize; 2],
-    name_end: usize,
     value: Value,
     created: f64,
 }
 
+/// What a render needs of a chunk of series, side by side in memory: it is bound by cache misses otherwise, of which
+/// a series costs five (two reads more for the counter), and takes five times as long.
+pub(crate) struct Lines {
+    text: String,
+    starts: Vec<Start>,
+}
+
+/// What a render needs of one series.
+#[derive(Clone, Copy)]
+pub(crate) struct Start {
+    /// Where its text ends, and in it the first two starts of lines.
+    ends: [u32; 3],
+    /// Where its samples are, if they are in the arena.
+    pub(crate) place: Place,
+    /// When it was registered, in unix seconds.
+    pub(crate) created: f64,
+}
+
+impl Lines {
+    /// Each series' starts of lines: the first, and those of the sum and of the count.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = ([&str; 3], Start)> {
+        let mut at = 0;
+        self.starts.iter().map(move |start| {
+            let [first, second, end] = start.ends.map(|end| end as usize);
+            let lines = [
+                &self.text[at..first],
+                &self.text[first..second],
+                &self.text[second..end],
+            ];
+            at = end;
+            (lines, *start)
+        })
+    }
+}
+
 impl Keyed for Series {
+    type Digest = Lines;
+
     fn key(&self) -> &str {
         &self.key
+    }
+
+    fn digest(items: &[Arc<Self>]) -> Lines {
+        let mut text = String::with_capacity(items.iter().map(|series| series.text.len()).sum());
+        let starts = items.iter().map(|series| {
+            let at = text.len();
+            text.push_str(&series.text);
+            let ends = [at + series.ends[0], at + series.ends[1], text.len()];
+            Start {
+                ends: ends.map(|end| end as u32),
+                place: series.value.place(),
+                created: series.created,
+            }
+        });
+        let starts = starts.collect();
+        Lines { text, starts }
+    }
+}
+
+impl Value {
+    fn place(&self) -> Place {
+        match self {
+            Self::Counter(counter) => counter.place(),
+            Self::Histogram(histogram) => histogram.place(),
+            Self::Gauge(_) | Self::Summary(_) => Place::default(),
+        }
     }
 }
 
@@ -242,7 +319,6 @@ impl Series {
             key: identity(labels).into(),
             raw,
             ends: [first, first + parts[1].len()],
-            name_end: name.len(),
             text: parts.concat().into(),
             value,
             created,
@@ -251,33 +327,5 @@ impl Series {
 
     pub(crate) const fn value(&self) -> &Value {
         &self.value
-    }
-
-    /// When it was registered, in unix seconds.
-    pub(crate) const fn created(&self) -> f64 {
-        self.created
-    }
-
-    /// Up to the number; up to the last label of a histogram's bucket or a summary's quantile.
-    pub(crate) fn line(&self) -> &str {
-        &self.text[..self.ends[0]]
-    }
-
-    /// Both lines up to the number.
-    pub(crate) fn sum_and_count(&self) -> (&str, &str) {
-        (
-            &self.text[self.ends[0]..self.ends[1]],
-            &self.text[self.ends[1]..],
-        )
-    }
-
-    /// What follows the name in a line without further labels, up to the number.
-    pub(crate) fn labels(&self) -> &str {
-        match self.value {
-            Value::Counter(_) | Value::Gauge(_) => &self.line()[self.name_end..],
-            Value::Histogram(_) | Value::Summary(_) => {
-                &self.sum_and_count().0[self.name_end + "_sum".len()..]
-            }
-        }
     }
 }

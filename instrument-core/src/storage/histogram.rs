@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use metrics::HistogramFn;
 
-use super::arena::{Cells, Span, bump};
+use super::arena::{Cells, Place, Reader, Span, bump};
 use crate::clock;
 
 // The cells of a row: the two halves of the sum, the sum of ticks, then the buckets.
@@ -172,25 +172,28 @@ impl Histogram {
         (read(&self.nan), read(&self.infinite))
     }
 
-    /// Fills `buckets` with the count of each bucket alone, `+Inf` last, and returns the sum.
-    pub(crate) fn read(&self, buckets: &mut Vec<u64>) -> f64 {
-        buckets.clear();
-        buckets.resize(self.bounds.values.len() + 1, 0);
-        let (mut sum, mut rest, mut ticks) = (0.0, 0.0, 0u64);
-        for cells in self.span.all() {
-            let read = |cell: &AtomicU64| cell.load(Ordering::Relaxed);
-            for (bucket, cell) in buckets.iter_mut().zip(&cells[BUCKETS..]) {
-                *bucket = bucket.wrapping_add(read(cell));
-            }
-            let (to, error) = two_sum(sum, f64::from_bits(read(&cells[SUM])));
-            sum = to;
-            rest += error + f64::from_bits(read(&cells[REST]));
-            ticks = ticks.wrapping_add(read(&cells[TICKS]));
-        }
-        // Beyond the largest float there is no error to correct, only NaN.
-        let sum = if rest.is_finite() { sum + rest } else { sum };
-        sum + clock::seconds_in(ticks)
+    pub(crate) const fn place(&self) -> Place {
+        self.span.place()
     }
+}
+
+/// Fills `buckets`, as many as there are, with the count of each alone, `+Inf` last, and returns the sum.
+pub(crate) fn read(reader: &mut Reader, place: Place, buckets: &mut [u64]) -> f64 {
+    buckets.fill(0);
+    let (mut sum, mut rest, mut ticks) = (0.0, 0.0, 0u64);
+    for cells in reader.rows(place) {
+        let read = |cell: &AtomicU64| cell.load(Ordering::Relaxed);
+        for (bucket, cell) in buckets.iter_mut().zip(&cells[BUCKETS..]) {
+            *bucket = bucket.wrapping_add(read(cell));
+        }
+        let (to, error) = two_sum(sum, f64::from_bits(read(&cells[SUM])));
+        sum = to;
+        rest += error + f64::from_bits(read(&cells[REST]));
+        ticks = ticks.wrapping_add(read(&cells[TICKS]));
+    }
+    // Beyond the largest float there is no error to correct, only NaN.
+    let sum = if rest.is_finite() { sum + rest } else { sum };
+    sum + clock::seconds_in(ticks)
 }
 
 /// `a + b`, and what rounding took away. Knuth, The Art of Computer Programming, volume 2, 4.2.2, theorem B.
@@ -229,8 +232,8 @@ mod tests {
     }
 
     fn read(histogram: &Histogram) -> (Vec<u64>, f64) {
-        let mut buckets = Vec::new();
-        let sum = histogram.read(&mut buckets);
+        let mut buckets = vec![0; histogram.bounds.values().len() + 1];
+        let sum = super::read(&mut Reader::default(), histogram.place(), &mut buckets);
         (buckets, sum)
     }
 

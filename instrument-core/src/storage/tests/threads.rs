@@ -14,8 +14,11 @@ use std::thread;
 use proptest::prelude::*;
 
 use super::{counter, get, histogram, recorder, text};
+use crate::catalogue::FUNCTION_BUCKETS;
 use crate::exposition::Format;
-use crate::storage::{Family, Options, Recorder, Value, arena, crowded_threads};
+use crate::storage::{
+    Family, Options, Reader, Recorder, Value, arena, crowded_threads, read_histogram,
+};
 
 /// Reads without end; panics if a counter or bucket falls from one scrape to the next, or along `le`.
 fn watch(recorder: &Recorder, done: &AtomicBool) {
@@ -30,8 +33,8 @@ fn watch(recorder: &Recorder, done: &AtomicBool) {
                     count = now;
                 }
                 Value::Histogram(histogram) => {
-                    let mut now = Vec::new();
-                    histogram.read(&mut now);
+                    let mut now = vec![0; FUNCTION_BUCKETS.len() + 1];
+                    read_histogram(&mut Reader::default(), histogram.place(), &mut now);
                     assert!(now.iter().zip(&before).all(|(now, before)| now >= before));
                     before = now;
                 }

@@ -263,7 +263,13 @@ impl Catalogue {
             }
         }
         // The linker's order is not the source's, and a declaration comes before its uses.
-        all.sort_by_key(|one| (one.function.is_some(), one.place.file(), one.place.line()));
+        all.sort_by_key(|one: &Entry| {
+            // Attributes of one function share a place.
+            let buckets = one.metric.desc().buckets.iter();
+            let buckets: Vec<_> = buckets.map(|bound| bound.to_bits()).collect();
+            let place = (one.place.file(), one.place.line());
+            (one.function.is_some(), place, buckets)
+        });
         let own = OwnMetrics::of(all.iter().map(|one| (one.metric, one.place)));
         all.extend(
             own.all()

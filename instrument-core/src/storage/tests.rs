@@ -10,7 +10,6 @@ use metrics::Recorder as _;
 
 use super::{Options, Recorder, Registry};
 use crate::exposition::{self, Format, Samples};
-use crate::metric::Kind;
 
 mod threads;
 

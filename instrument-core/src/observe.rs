@@ -7,7 +7,7 @@ use crate::clock;
 use crate::exposition::{self, Computed, Format, labels};
 use crate::install::Program;
 use crate::process;
-use crate::storage::{Family, Page, Registry, Value, crowded_threads};
+use crate::storage::{Family, Page, Registry, Shape, Value, crowded_threads};
 
 /// Renders pages, and remembers of each what the next one tells.
 pub(crate) struct Observer {
@@ -138,8 +138,11 @@ pub(crate) const fn family(
 }
 
 fn invalid(page: &Page) -> Vec<(String, f64)> {
-    let counts = page.families().flat_map(Family::series);
-    let counts = counts.map(|series| match series.value() {
+    // There may be a hundred thousand counters, which need not be looked at.
+    let observing =
+        |family: &&Family| matches!(family.shape(), Shape::Histogram(_) | Shape::Summary);
+    let series = page.families().filter(observing).flat_map(Family::series);
+    let counts = series.map(|series| match series.value() {
         Value::Histogram(histogram) => histogram.invalid(),
         Value::Summary(summary) => summary.invalid(),
         Value::Counter(_) | Value::Gauge(_) => (0, 0),

@@ -53,6 +53,8 @@ pub struct Builder {
     summaries: Vec<String>,
     created: bool,
     process_metrics: bool,
+    #[cfg(feature = "tokio-metrics")]
+    runtime: Option<tokio::runtime::RuntimeMetrics>,
 }
 
 /// What the landing page and `/health` say of the program.
@@ -84,6 +86,8 @@ impl Builder {
             summaries: Vec::new(),
             created: true,
             process_metrics: true,
+            #[cfg(feature = "tokio-metrics")]
+            runtime: None,
         }
     }
 
@@ -133,6 +137,14 @@ impl Builder {
         self
     }
 
+    /// Puts the `tokio_*` families of a runtime on the page: tasks, queue, and how busy its workers are.
+    #[cfg(feature = "tokio-metrics")]
+    #[must_use]
+    pub fn tokio_runtime(mut self, runtime: &tokio::runtime::Handle) -> Self {
+        self.runtime = Some(runtime.metrics());
+        self
+    }
+
     /// Installs. If another crate has set a global recorder before, the sites are bound to that one, and
     /// this exporter's page stays empty.
     ///
@@ -155,6 +167,8 @@ impl Builder {
         }
         metrics::with_recorder(|recorder| storage::bind(&catalogue, recorder));
         let observer = Observer::new(&self.program, &catalogue, self.process_metrics);
+        #[cfg(feature = "tokio-metrics")]
+        let observer = observer.with_runtime(self.runtime);
         Ok(Exporter(Arc::new(Inner {
             program: self.program,
             catalogue,

@@ -53,6 +53,8 @@ mod metric;
 mod observe;
 mod outcome;
 mod process;
+#[cfg(feature = "tokio-metrics")]
+mod runtime;
 pub mod shutdown;
 mod site;
 mod storage;

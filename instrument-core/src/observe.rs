@@ -14,6 +14,8 @@ pub(crate) struct Observer {
     build: String,
     sites: usize,
     process: bool,
+    #[cfg(feature = "tokio-metrics")]
+    runtime: Option<tokio::runtime::RuntimeMetrics>,
     /// Of the last page, in seconds as bits.
     duration: AtomicU64,
     /// Of the last page; the next one is likely to be as long.
@@ -36,9 +38,16 @@ impl Observer {
                 .flat_map(|family| &family.sites)
                 .count(),
             process,
+            #[cfg(feature = "tokio-metrics")]
+            runtime: None,
             duration: AtomicU64::new(0),
             bytes: AtomicUsize::new(0),
         }
+    }
+
+    #[cfg(feature = "tokio-metrics")]
+    pub(crate) fn with_runtime(self, runtime: Option<tokio::runtime::RuntimeMetrics>) -> Self {
+        Self { runtime, ..self }
     }
 
     /// Writes a page.
@@ -49,6 +58,8 @@ impl Observer {
         if self.process {
             computed.extend(process::families());
         }
+        #[cfg(feature = "tokio-metrics")]
+        computed.extend(self.runtime.iter().flat_map(crate::runtime::families));
         computed.sort_unstable_by_key(|family| family.name);
         let bytes = self.bytes.load(Ordering::Relaxed);
         let mut out = String::with_capacity(bytes + bytes / 8 + SPARE);

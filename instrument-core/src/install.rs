@@ -55,6 +55,8 @@ pub struct Builder {
     summaries: Vec<String>,
     created: bool,
     process_metrics: bool,
+    #[cfg(feature = "tokio-metrics")]
+    runtime: Option<tokio::runtime::RuntimeMetrics>,
 }
 
 /// What the landing page and `/health` say of the program.
@@ -86,6 +88,8 @@ impl Builder {
             summaries: Vec::new(),
             created: true,
             process_metrics: true,
+            #[cfg(feature = "tokio-metrics")]
+            runtime: None,
         }
     }
 
@@ -135,6 +139,14 @@ impl Builder {
         self
     }
 
+    /// Puts the `tokio_*` families of a runtime on the page: tasks, queue, and how busy its workers are.
+    #[cfg(feature = "tokio-metrics")]
+    #[must_use]
+    pub fn tokio_runtime(mut self, runtime: &tokio::runtime::Handle) -> Self {
+        self.runtime = Some(runtime.metrics());
+        self
+    }
+
     /// Installs. If another crate has set a global recorder before, the sites are bound to that one, and
     /// this exporter's page stays empty.
     ///
@@ -162,6 +174,8 @@ impl Builder {
         configured::bind(&catalogue);
         catalogue.sites().for_each(|site| site.set_enabled(true));
         let observer = Observer::new(&self.program, &catalogue, self.process_metrics);
+        #[cfg(feature = "tokio-metrics")]
+        let observer = observer.with_runtime(self.runtime);
         Ok(Exporter(Arc::new(Inner {
             program: self.program,
             catalogue,

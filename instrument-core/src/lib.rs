@@ -59,6 +59,8 @@ mod observe;
 mod outcome;
 mod process;
 mod rows;
+#[cfg(feature = "tokio-metrics")]
+mod runtime;
 mod sample;
 pub mod shutdown;
 mod site;

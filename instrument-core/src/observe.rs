@@ -7,13 +7,15 @@ use crate::clock;
 use crate::exposition::{self, Computed, Format, labels};
 use crate::install::Program;
 use crate::process;
-use crate::storage::{Family, Page, Registry, Value, crowded_threads};
+use crate::storage::{Family, Page, Registry, Shape, Value, crowded_threads};
 
 /// Renders pages, and remembers of each what the next one tells.
 pub(crate) struct Observer {
     build: String,
     sites: usize,
     process: bool,
+    #[cfg(feature = "tokio-metrics")]
+    runtime: Option<tokio::runtime::RuntimeMetrics>,
     /// Of the last page, in seconds as bits.
     duration: AtomicU64,
     /// Of the last page; the next one is likely to be as long.
@@ -36,9 +38,16 @@ impl Observer {
                 .flat_map(|family| &family.sites)
                 .count(),
             process,
+            #[cfg(feature = "tokio-metrics")]
+            runtime: None,
             duration: AtomicU64::new(0),
             bytes: AtomicUsize::new(0),
         }
+    }
+
+    #[cfg(feature = "tokio-metrics")]
+    pub(crate) fn with_runtime(self, runtime: Option<tokio::runtime::RuntimeMetrics>) -> Self {
+        Self { runtime, ..self }
     }
 
     /// Writes a page.
@@ -49,6 +58,8 @@ impl Observer {
         if self.process {
             computed.extend(process::families());
         }
+        #[cfg(feature = "tokio-metrics")]
+        computed.extend(self.runtime.iter().flat_map(crate::runtime::families));
         computed.sort_unstable_by_key(|family| family.name);
         let bytes = self.bytes.load(Ordering::Relaxed);
         let mut out = String::with_capacity(bytes + bytes / 8 + SPARE);
@@ -138,8 +149,11 @@ pub(crate) const fn family(
 }
 
 fn invalid(page: &Page) -> Vec<(String, f64)> {
-    let counts = page.families().flat_map(Family::series);
-    let counts = counts.map(|series| match series.value() {
+    // There may be a hundred thousand counters, which need not be looked at.
+    let observing =
+        |family: &&Family| matches!(family.shape(), Shape::Histogram(_) | Shape::Summary);
+    let series = page.families().filter(observing).flat_map(Family::series);
+    let counts = series.map(|series| match series.value() {
         Value::Histogram(histogram) => histogram.invalid(),
         Value::Summary(summary) => summary.invalid(),
         Value::Counter(_) | Value::Gauge(_) => (0, 0),

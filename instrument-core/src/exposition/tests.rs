@@ -153,8 +153,12 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
-    fn no_call_makes_an_invalid_page(calls in hostile()) {
-        let recorder = recorder(Options { created: true, ..Options::default() });
+    fn no_call_makes_an_invalid_page(calls in hostile(), help in r#"[a\\"\n]{0,5}"#) {
+        let global_labels = vec![("le".to_owned(), help.clone())];
+        let recorder = recorder(Options { created: true, global_labels, ..Options::default() });
+        for call in &calls {
+            recorder.describe_counter(call.name.clone().into(), None, help.clone().into());
+        }
         make(&recorder, &calls);
         let of_text = strict(&text(&recorder, Format::Text), Format::Text);
         let of_openmetrics = strict(&text(&recorder, Format::OpenMetrics), Format::OpenMetrics);

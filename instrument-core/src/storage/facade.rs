@@ -6,7 +6,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use metrics::{Key, KeyName, Metadata, SharedString, Unit};
 
+use super::counter::Counter;
 use super::family::Value;
+use super::gauge::Gauge;
+use super::histogram::Histogram;
 use super::registry::Registry;
 use crate::metric::Kind;
 
@@ -31,6 +34,33 @@ impl Recorder {
 
     pub(crate) const fn registry(&self) -> &Arc<Registry> {
         &self.registry
+    }
+
+    /// The counter of a key, for call sites that need no facade between; `None` if it was refused.
+    #[allow(dead_code, reason = "for call sites, once they bypass the facade")]
+    pub(crate) fn counter(&self, key: &Key) -> Option<Arc<Counter>> {
+        match self.registry.register(Kind::Counter, key)? {
+            Value::Counter(counter) => Some(counter),
+            _ => None,
+        }
+    }
+
+    /// As [`Self::counter`].
+    #[allow(dead_code, reason = "for call sites, once they bypass the facade")]
+    pub(crate) fn gauge(&self, key: &Key) -> Option<Arc<Gauge>> {
+        match self.registry.register(Kind::Gauge, key)? {
+            Value::Gauge(gauge) => Some(gauge),
+            _ => None,
+        }
+    }
+
+    /// As [`Self::counter`]; `None` for a summary too, which is reached through the facade only.
+    #[allow(dead_code, reason = "for call sites, once they bypass the facade")]
+    pub(crate) fn histogram(&self, key: &Key) -> Option<Arc<Histogram>> {
+        match self.registry.register(Kind::Histogram, key)? {
+            Value::Histogram(histogram) => Some(histogram),
+            _ => None,
+        }
     }
 }
 

@@ -98,12 +98,11 @@ impl Registry {
             summaries,
             created,
         } = options;
-        let valid = |(key, value): (String, String)| (name::label(&key, None).into_owned(), value);
         let mut state = State::default();
         Arc::make_mut(&mut state.page).created = created;
         Ok(Self {
             state: Mutex::new(state),
-            global_labels: global_labels.into_iter().map(valid).collect(),
+            global_labels,
             buckets,
             default_buckets: Arc::new(Bounds::new(&FUNCTION_BUCKETS)),
             summaries: match summaries {
@@ -256,31 +255,31 @@ impl Registry {
     /// The labels of a key with valid keys, and which keys had to be changed for it. Of a key that is given twice the
     /// last value holds, as in the exporter of the facade.
     fn labels(&self, name: &str, shape: &Shape, key: &Key) -> Result<Labels, Refused> {
-        let mut labels = self.global_labels.clone();
-        let mut raws: Vec<String> = labels.iter().map(|(key, _)| key.clone()).collect();
-        for label in key.labels() {
-            let valid = name::label(label.key(), shape.reserved_label());
+        let global = self.global_labels.iter();
+        let global = global.map(|(key, value)| (key.as_str(), value.as_str()));
+        let own = key.labels().map(|label| (label.key(), label.value()));
+        let (mut labels, mut raws) = (Vec::<(String, String)>::new(), Vec::new());
+        for (raw, value) in global.chain(own) {
+            let valid = name::label(raw, shape.reserved_label());
             match labels.iter().position(|(key, _)| *key == valid) {
-                Some(place) if raws[place] == label.key() => {
-                    label.value().clone_into(&mut labels[place].1);
-                }
+                Some(place) if raws[place] == raw => value.clone_into(&mut labels[place].1),
                 Some(_) => {
                     return Err(Refused::Labels {
                         name: name.to_owned(),
-                        labels: format!("{:?}", label.key()),
+                        labels: format!("{raw:?}"),
                     });
                 }
                 None => {
-                    labels.push((valid.into_owned(), label.value().to_owned()));
-                    raws.push(label.key().to_owned());
+                    labels.push((valid.into_owned(), value.to_owned()));
+                    raws.push(raw);
                 }
             }
         }
         let mut changed: Vec<&str> = raws
             .iter()
             .zip(&labels)
-            .filter(|(raw, (key, value))| *raw != key && !value.is_empty())
-            .map(|(raw, _)| raw.as_str())
+            .filter(|(raw, (key, value))| **raw != *key && !value.is_empty())
+            .map(|(raw, _)| *raw)
             .collect();
         changed.sort_unstable();
         let raw = (!changed.is_empty()).then(|| changed.join("\0").into());

@@ -121,10 +121,13 @@ impl Row {
 
     #[inline]
     fn cells(&'static self, span: &Span) -> Option<&'static [AtomicU64]> {
-        self.segments
-            .get(span.segment)?
-            .get()?
-            .get(span.start..span.end)
+        self.segment(span)?.get(span.start..span.end)
+    }
+
+    /// The number of a segment is always below `SEGMENTS`; the mask tells the compiler, and saves a branch.
+    #[inline]
+    fn segment(&'static self, span: &Span) -> Option<&'static Segment> {
+        self.segments[span.segment % SEGMENTS].get()
     }
 
     /// As `cells`, but makes the segment.
@@ -236,6 +239,12 @@ impl Span {
     #[inline]
     pub(super) fn own(&self) -> Option<&'static [AtomicU64]> {
         MINE.get()?.cells(self)
+    }
+
+    /// The first of this thread's cells, if it has been here before.
+    #[inline]
+    pub(super) fn own_first(&self) -> Option<&'static AtomicU64> {
+        MINE.get()?.segment(self)?.get(self.start)
     }
 
     /// This thread's cells, made if need be; the shared ones where it can have none.

@@ -24,9 +24,9 @@ impl Counter {
     /// Adds `by`.
     #[inline]
     pub(crate) fn add(&self, by: u64) {
-        match self.span.own() {
-            Some([cell]) => bump(cell, by),
-            _ => self.add_first(by),
+        match self.span.own_first() {
+            Some(cell) => bump(cell, by),
+            None => self.add_first(by),
         }
     }
 

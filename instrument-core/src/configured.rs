@@ -108,7 +108,7 @@ fn open<M: Send + Sync>(
         }
     });
     row.guards += 1;
-    if OWN.get().is_some() {
+    if OWN.get().is_some() && parent.is_bound() {
         rows::bind_row(row.metric);
         row.metric.set_enabled(parent.is_live());
         if row.guards == 1 {
@@ -124,7 +124,9 @@ fn open<M: Send + Sync>(
 pub(crate) fn bind(catalogue: &Catalogue) {
     let rows = rows();
     if OWN.set(catalogue.own().clone()).is_ok() {
-        rows.values().for_each(|row| rows::bind_row(row.metric));
+        let known = |name: &str| catalogue.family(name).is_some();
+        let known = rows.iter().filter(|((name, _), _)| known(name));
+        known.for_each(|(_, row)| rows::bind_row(row.metric));
     }
 }
 

@@ -191,6 +191,10 @@ impl Metric {
         }
     }
 
+    pub(crate) fn is_bound(&self) -> bool {
+        self.slots.get().is_some()
+    }
+
     /// Switches recording on or off.
     pub(crate) fn set_enabled(&self, enabled: bool) {
         self.live

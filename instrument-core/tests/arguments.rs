@@ -171,7 +171,7 @@ mod merging {
     #[cfg_attr(all(), ::instrument_core::timed("merged_cfg", outcome = false))]
     #[inline(never)]
     #[stopwatch]
-    #[must_use]
+    #[must_use = "it may be zero"]
     #[cfg_attr(any(), instrument_core::counted("merged_never"))]
     #[instrument_core::counted("merged_errors", on = error)]
     pub(super) fn everywhere(n: u32) -> Result<u32, String> {

@@ -50,6 +50,7 @@ impl Desk {
     }
 
     #[timed]
+    #[expect(clippy::boxed_local, reason = "a receiver like any other")]
     fn by_box(self: Box<Self>) -> u32 {
         self.0
     }
@@ -354,9 +355,9 @@ fn functions_of_other_abis() {
 }
 
 #[timed]
-fn sized<T: AsRef<[u8]> + ?Sized, const N: usize>(value: &T) -> Result<[u8; N], T::Owned>
+fn sized<T, const N: usize>(value: &T) -> Result<[u8; N], T::Owned>
 where
-    T: ToOwned,
+    T: AsRef<[u8]> + ToOwned + ?Sized,
 {
     value.as_ref().try_into().map_err(|_| value.to_owned())
 }

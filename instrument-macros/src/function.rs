@@ -46,7 +46,7 @@ impl Parse for Function {
         let attrs = input.call(Attribute::parse_outer)?;
         let vis = input.parse()?;
         let sig: Signature = input.parse()?;
-        match input.parse()? {
+        match visible(input.parse()?) {
             TokenTree::Group(body) if body.delimiter() == Delimiter::Brace => {
                 let (inner, body) = split_inner(&body);
                 Ok(Self {
@@ -114,6 +114,19 @@ impl ToTokens for Function {
     fn to_tokens(&self, tokens: &mut TokenStream) {
         tokens.extend(self.with_body(&self.body.stream()));
     }
+}
+
+/// What stands in a group without delimiters: `macro_rules!` makes one of a body that it has matched.
+fn visible(token: TokenTree) -> TokenTree {
+    if let TokenTree::Group(group) = &token
+        && group.delimiter() == Delimiter::None
+    {
+        let mut inside = group.stream().into_iter();
+        if let (Some(only), None) = (inside.next(), inside.next()) {
+            return visible(only);
+        }
+    }
+    token
 }
 
 /// Inner attributes hold only at the very start of a body, where our statements will stand.

@@ -41,6 +41,27 @@ pub(crate) fn reads(code: &TokenStream, name: &Ident) -> bool {
     })
 }
 
+/// Whether code assigns to a variable of that name or to a field of it, as far as tokens tell.
+pub(crate) fn assigns(code: &TokenStream, name: &Ident) -> bool {
+    let tokens: Vec<TokenTree> = code.clone().into_iter().collect();
+    let punct = |at: usize, wanted: char| matches!(tokens.get(at), Some(TokenTree::Punct(punct)) if punct.as_char() == wanted);
+    let text = name.to_string();
+    tokens.iter().enumerate().any(|(at, token)| match token {
+        TokenTree::Group(group) => assigns(&group.stream(), name),
+        TokenTree::Ident(ident) if *ident == text && !(at > 0 && punct(at - 1, '.')) => {
+            let mut end = at + 1;
+            while punct(end, '.') {
+                end += 2;
+            }
+            // `x = 1` and `x += 1`, but not `x == 1`.
+            let compound = usize::from("+-*/%^&|".chars().any(|op| punct(end, op)));
+            punct(end + compound, '=') && !punct(end + 1, '=')
+                || compound == 1 && punct(end + 1, '=')
+        }
+        _ => false,
+    })
+}
+
 /// Every lifetime but `'static` becomes `'_`: outside the function it has no name.
 pub(crate) fn without_lifetimes(tokens: TokenStream) -> TokenStream {
     let mut out = TokenStream::new();
@@ -71,6 +92,18 @@ pub(crate) fn hidden(name: &str) -> Ident {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn assignments_are_told_from_comparisons() {
+        let assigns = |code: &str| {
+            assigns(
+                &code.parse().unwrap(),
+                &Ident::new("lots", Span::call_site()),
+            )
+        };
+        assert!(assigns("{ lots = 1; }") && assigns("lots.0.value = 2;") && assigns("lots += 1"));
+        assert!(!assigns("lots == 1") && !assigns("order.lots = 1") && !assigns("let x = lots;"));
+    }
 
     #[test]
     fn a_variable_is_read_by_name_and_in_format_strings_but_not_as_a_field() {

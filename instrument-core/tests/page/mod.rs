@@ -34,7 +34,7 @@ pub(crate) fn calls(module: &str, function: &str) -> String {
     };
     ["ok", "error", "panic", "cancelled"]
         .iter()
-        .map(|outcome| count(outcome))
+        .map(count)
         .collect::<Vec<_>>()
         .join(" ")
 }

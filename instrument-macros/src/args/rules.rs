@@ -52,7 +52,12 @@ pub(super) const ERROR_LIMIT: usize = 64;
 impl Args {
     pub(super) fn checked(mut self) -> Result<Self, Error> {
         let mut errors = None;
-        if self.skip && self.given.len() > 1 {
+        if self.skip
+            && self
+                .given
+                .iter()
+                .any(|given| given.word != "skip" && given.word != "crate")
+        {
             let span = self.span_of("skip").unwrap_or_else(Span::call_site);
             collect(
                 &mut errors,

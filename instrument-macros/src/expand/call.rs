@@ -8,7 +8,7 @@ use super::numbers::Numbers;
 use super::{Context, Instrument};
 use crate::label::bindings;
 use crate::shape::{Shape, nameable};
-use crate::tokens::{hidden, mentions, reads};
+use crate::tokens::{assigns, hidden, mentions, reads};
 
 impl Context<'_> {
     pub(super) fn call(&self, instruments: &[Instrument<'_>], body: &Group) -> TokenStream {
@@ -30,8 +30,13 @@ impl Context<'_> {
             Shape::Async(_) if asks => {
                 let (edge, hold) = (self.edge(), self.hold(&statements));
                 let future = quote! { async move { #edge #hold #statements } };
-                let timed = self.timed(&all, &finish, &future);
-                quote! { #timed.await }
+                let Some(allow) = self.allow_assignments(&statements) else {
+                    let timed = self.timed(&all, &finish, &future);
+                    return quote! { #timed.await };
+                };
+                let name = hidden("future");
+                let timed = self.timed(&all, &finish, &name.to_token_stream());
+                quote! { #allow let #name = #future; #timed.await }
             }
             Shape::Value(_) | Shape::Async(_) => {
                 let Numbers {
@@ -107,7 +112,11 @@ impl Context<'_> {
         let Numbers {
             before, at_entry, ..
         } = all;
-        let (call, ret) = (hidden("call"), hidden("ret"));
+        let (call, ret, allow) = (
+            hidden("call"),
+            hidden("ret"),
+            self.allow_assignments(statements),
+        );
         let is_future = if self.returns.maybe_future {
             self.returns.is_future.clone()
         } else {
@@ -116,7 +125,7 @@ impl Context<'_> {
         quote! {
             #before
             let #call = #private::call(&__INSTRUMENT, [#(#at_entry),*], #is_future);
-            let #ret = #private::run(move || -> #ty { #hold #statements });
+            #allow let #ret = #private::run(move || -> #ty { #hold #statements });
             #[allow(unused_imports)]
             use #private::Settle as _;
             #private::Returned(#ret).settle(#call, #finish)
@@ -162,6 +171,19 @@ impl Context<'_> {
         }
     }
 
+    /// A `mut` argument that the body only assigns to is an assignment without a reader, once a closure owns it.
+    fn allow_assignments(&self, statements: &TokenStream) -> Option<TokenStream> {
+        let mutable = self
+            .sig
+            .inputs
+            .iter()
+            .filter(|input| mentions(input, "mut"));
+        let assigned = mutable
+            .flat_map(bindings)
+            .any(|name| assigns(statements, &name));
+        assigned.then(|| quote! { #[allow(unused_assignments)] })
+    }
+
     /// Makes the closure or future that the statements stand in own their arguments, last first: it drops them in
     /// that order, as the function would. Those that the statements never name stay outside, so that they still lint.
     fn hold(&self, statements: &TokenStream) -> TokenStream {
@@ -177,7 +199,9 @@ impl Context<'_> {
                 .filter(|name| name.to_string().starts_with('_') || reads(statements, name))
                 .collect();
             if !names.is_empty() {
-                held.extend(quote! { #(#cfgs)* let _ = (#(&#names),*); });
+                let unused = names.iter().any(|name| name.to_string().starts_with('_'));
+                let allow = unused.then(|| quote! { #[allow(clippy::used_underscore_binding)] });
+                held.extend(quote! { #allow #(#cfgs)* let _ = (#(&#names),*); });
             }
         }
         held

@@ -158,7 +158,7 @@ impl Context<'_> {
             });
         }
         quote! {
-            #private::values_of_expression(|(#(#pats,)*): (#(#types,)*)| {
+            #private::values_of_expression(|#[allow(unused_variables)] (#(#pats,)*): (#(#types,)*)| {
                 use #private::LabelExpr as _;
                 (#expr).__marker()
             })

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::label::Label;
+use crate::link;
 use crate::metric::{Desc, Kind, Metric, Place};
 use crate::site::{Site, Use};
 
@@ -35,8 +36,6 @@ pub enum Registration {
     /// A declared metric, and where.
     Declared(&'static Metric, Place),
 }
-
-inventory::collect!(Registration);
 
 /// A metric, and who moves it.
 struct Entry {
@@ -256,7 +255,7 @@ impl Catalogue {
     pub(crate) fn collect() -> Result<Self, Vec<Conflict>> {
         let mut sites = Vec::new();
         let mut all = Vec::new();
-        for registration in inventory::iter::<Registration> {
+        for registration in link::registrations() {
             all.extend(Entry::all_of(registration));
             if let Registration::Site(site) = registration {
                 sites.push(*site);

@@ -54,6 +54,7 @@ mod future;
 mod health;
 mod install;
 mod label;
+mod link;
 mod metric;
 mod observe;
 mod outcome;

@@ -97,7 +97,7 @@ fn write_crate(root: &Path, kind: &Kind, functions: usize) -> Result<(), Box<dyn
              [dependencies]\n{dependency}\n"
         ),
     )?;
-    let mut source = String::new();
+    let mut source = "#![allow(warnings)]\n".to_owned();
     for i in 0..functions {
         writeln!(
             source,

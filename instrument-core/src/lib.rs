@@ -49,6 +49,8 @@ mod exposition;
 mod health;
 mod install;
 mod label;
+#[cfg(feature = "lint")]
+pub mod lint;
 mod metric;
 mod outcome;
 pub mod shutdown;

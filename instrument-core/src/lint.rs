@@ -11,8 +11,8 @@
 //! linter.file("rules.yml", rules)?;
 //! let report = linter.finish();
 //! assert_eq!(
-//!     report.findings[0].to_string(),
-//!     "rules.yml:1:57: L001: no catalogue, page or recording rule has the metric `order_total`; did you mean `orders_total`?"
+//!     report.findings[1].to_string(), // the first informs that nothing uses `orders_total`
+//!     "rules.yml:1:55: L001: no catalogue, page or recording rule has the metric `order_total`; did you mean `orders_total`?"
 //! );
 //! # Ok::<(), instrument_core::lint::InputError>(())
 //! ```

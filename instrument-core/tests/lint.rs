@@ -316,3 +316,59 @@ fn a_range_over_a_recorded_series_is_held_against_its_groups_interval() {
         .collect();
     assert_eq!(places, [(6, Code::ShortRange)]);
 }
+
+#[test]
+fn a_job_that_the_configuration_lacks_is_found_when_it_is_given() {
+    let rules = "groups: [{name: g, rules: [{alert: A, expr: 'up{job=\"execution\"} == 0'}]}]";
+    let mut linter = Linter::new(&Options::default());
+    linter.file("rules.yml", rules).expect("rules");
+    linter
+        .file("prometheus.yml", "scrape_configs: [{job_name: ai-engine}]")
+        .expect("a configuration");
+    let codes: Vec<Code> = linter
+        .finish()
+        .findings
+        .iter()
+        .map(|finding| finding.code)
+        .collect();
+    assert_eq!(codes, [Code::ImpossibleValue]);
+}
+
+#[test]
+fn a_pattern_of_names_uses_what_it_fits() {
+    let mut linter = Linter::new(&Options::default());
+    let catalogue = r#"{"schema": 1, "metrics": [{"name": "a_x_seconds", "kind": "histogram", "labels": []}, {"name": "b", "kind": "gauge", "labels": []}]}"#;
+    linter.catalogue("c.json", catalogue).expect("a catalogue");
+    let rules =
+        "groups: [{name: g, rules: [{record: 'r:r', expr: 'count({__name__=~\"a_.*_count\"})'}]}]";
+    linter.file("rules.yml", rules).expect("rules");
+    let texts: Vec<String> = linter
+        .finish()
+        .findings
+        .iter()
+        .map(|finding| finding.text.clone())
+        .collect();
+    assert_eq!(texts, ["no rule and no panel uses `b`"]);
+}
+
+#[test]
+#[ignore = "needs promtool"]
+fn promtool_accepts_every_rule_file() {
+    for path in [files("found", "yml"), files("clean", "yml")].concat() {
+        let copy =
+            std::env::temp_dir().join(format!("{}-{}", std::process::id(), file_name(&path)));
+        fs::write(&copy, read(&path).replace("${MIN_UPTIME}", "60")).expect("a temporary file");
+        let output = Command::new("promtool")
+            .args(["check", "rules"])
+            .arg(&copy)
+            .output()
+            .expect("promtool is installed by ./test.sh");
+        fs::remove_file(&copy).expect("it was just written");
+        assert!(
+            output.status.success(),
+            "{}: {}",
+            path.display(),
+            text(&output.stderr)
+        );
+    }
+}

@@ -143,9 +143,8 @@ impl Linter {
         } else if root.get("schema").is_some() && root.get("metrics").is_some() {
             return self.catalogue(path, text);
         } else if root.get("scrape_configs").is_some() {
-            for label in rules::targets(&root).labels {
-                self.names.add_target_label(&label);
-            }
+            let targets = rules::targets(&root);
+            self.names.add_targets(&targets.labels, targets.jobs);
         } else if let Some(dashboard) = dashboard::read(number, &root, self.scrape) {
             self.panels.extend(dashboard.queries);
             if dashboard.wrapped.is_some() {

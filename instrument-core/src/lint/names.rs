@@ -117,6 +117,8 @@ pub(crate) struct Names {
     families: HashMap<String, Family>,
     pub(crate) recorded: HashMap<String, Recorded>,
     target_labels: BTreeSet<String>,
+    /// The jobs of the Prometheus configuration, if one was given.
+    jobs: BTreeSet<String>,
 }
 
 impl Names {
@@ -129,9 +131,23 @@ impl Names {
         names
     }
 
-    /// Labels that every target has, from a Prometheus configuration.
-    pub(crate) fn add_target_label(&mut self, key: &str) {
-        self.target_labels.insert(key.to_owned());
+    /// What a Prometheus configuration says: labels that its targets have, and all of its jobs.
+    pub(crate) fn add_targets(&mut self, labels: &[String], jobs: Vec<String>) {
+        self.target_labels.extend(labels.iter().cloned());
+        self.jobs.extend(jobs);
+    }
+
+    /// The families that have a series whose name fits.
+    pub(crate) fn fitting(&self, fits: impl Fn(&str) -> bool) -> Vec<String> {
+        self.families
+            .values()
+            .filter(|family| {
+                suffixes(family.kind)
+                    .iter()
+                    .any(|suffix| fits(&format!("{}{suffix}", family.name)))
+            })
+            .map(|family| family.name.clone())
+            .collect()
     }
 
     /// Adds a family; one that two programs have gets the labels and values of both.
@@ -207,10 +223,12 @@ impl Names {
     pub(crate) fn labels(&self, series: Series<'_>) -> Labels {
         let family = series.family;
         let mut labels = family.labels.clone();
+        if !labels.has("job") && !self.jobs.is_empty() {
+            labels.values.insert("job".to_owned(), self.jobs.clone());
+        }
         for key in ["instance", "job"] {
-            if !labels.has(key) {
-                labels.add(key, true);
-            }
+            labels.may.remove(key);
+            labels.must.insert(key.to_owned());
         }
         let common: &[&str] = if family.origin == Origin::Catalogue {
             &[]
@@ -239,10 +257,7 @@ impl Names {
     pub(crate) fn nearest(&self, wrong: &str) -> Option<String> {
         let mut all: BTreeSet<String> = self.recorded.keys().cloned().collect();
         for family in self.families.values() {
-            let suffixes: &[&str] = match family.kind {
-                Kind::Histogram => &["_bucket", "_sum", "_count"],
-                _ => &[""],
-            };
+            let suffixes = suffixes(family.kind);
             all.extend(
                 suffixes
                     .iter()
@@ -270,6 +285,15 @@ impl Names {
             labels.add("alertname", true);
             self.add(builtin(name, labels));
         }
+    }
+}
+
+/// What follows a family's name in the names of its series.
+fn suffixes(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::Histogram => &["_bucket", "_sum", "_count"],
+        Kind::Summary => &["", "_sum", "_count"],
+        _ => &[""],
     }
 }
 

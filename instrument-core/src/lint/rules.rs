@@ -75,25 +75,34 @@ fn pieces(map: Option<&Node>) -> Vec<Piece> {
 #[derive(Debug, Default)]
 pub(crate) struct Targets {
     pub(crate) labels: Vec<String>,
+    /// The jobs; none if a job's name may be rewritten.
+    pub(crate) jobs: Vec<String>,
 }
 
 /// Reads the labels that scrape jobs add.
 pub(crate) fn targets(root: &Node) -> Targets {
     let mut targets = Targets::default();
     for job in root.items_of("scrape_configs") {
+        targets
+            .jobs
+            .extend(job.text_of("job_name").map(str::to_owned));
         for group in job.items_of("static_configs") {
             let labels = group.get("labels").into_iter().flat_map(Node::entries);
             targets.labels.extend(labels.map(|(key, _)| key.clone()));
         }
-        let relabelled = job
+        let relabels = job
             .items_of("relabel_configs")
             .iter()
-            .filter_map(|relabel| relabel.text_of("target_label"));
+            .chain(job.items_of("metric_relabel_configs"));
         targets.labels.extend(
-            relabelled
+            relabels
+                .filter_map(|relabel| relabel.text_of("target_label"))
                 .filter(|key| !key.starts_with("__"))
                 .map(str::to_owned),
         );
+    }
+    if targets.labels.iter().any(|label| label == "job") {
+        targets.jobs.clear();
     }
     targets
 }

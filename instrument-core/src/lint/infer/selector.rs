@@ -23,7 +23,13 @@ impl Infer<'_> {
         let name = match (&selector.name, exact) {
             (Some(name), _) => name.as_str(),
             (None, Some(matcher)) => matcher.value.as_str(),
-            (None, None) => return Shape::unknown(),
+            (None, None) => {
+                if let Some(matcher) = by_name {
+                    let fitting = self.names.fitting(|name| matcher.is_match(name));
+                    self.used.extend(fitting);
+                }
+                return Shape::unknown();
+            }
         };
         if is_variable(name) || !selector.matchers.or_matchers.is_empty() {
             return Shape::unknown();

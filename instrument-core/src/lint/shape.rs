@@ -37,6 +37,8 @@ pub(crate) struct Shape {
     pub(crate) buckets: Rc<[f64]>,
     /// Whether it comes from `_bucket` series.
     pub(crate) bucket_series: bool,
+    /// What the buckets count; the value of a `_bucket` series itself is a plain count.
+    pub(crate) bucket_unit: Unit,
     /// The one selector below, as long as nothing aggregated it.
     pub(crate) selected: Option<Selected>,
     /// The first metric that it names, for messages.

@@ -10,7 +10,7 @@ use super::{Infer, bare, quoted, spellings};
 use crate::lint::code::Code;
 use crate::lint::labels::{Contradiction, Labels};
 use crate::lint::query::is_variable;
-use crate::lint::shape::Shape;
+use crate::lint::shape::{Selected, Shape};
 use result::{matched, mirrored, number_with, scalars, with_number};
 
 impl Infer<'_> {
@@ -160,15 +160,14 @@ impl Infer<'_> {
             .modifier
             .as_ref()
             .and_then(|modifier| modifier.matching.as_ref());
-        let narrower = whole
-            .matchers
-            .iter()
-            .all(|(key, value)| part.matchers.get(key) == Some(value));
-        if part.name == whole.name
-            && part.matchers.len() > whole.matchers.len()
-            && narrower
-            && matching.is_none()
-        {
+        let narrower = |a: &Selected, b: &Selected| {
+            a.matchers.len() > b.matchers.len()
+                && b.matchers
+                    .iter()
+                    .all(|(key, value)| a.matchers.get(key) == Some(value))
+        };
+        let nested = narrower(part, whole) || narrower(whole, part);
+        if part.name == whole.name && nested && matching.is_none() {
             let name = &part.name;
             let text = format!(
                 "each series of `{name}` is divided by itself, so the ratio is always 1: `sum(rate({name}{{…}}[…])) / sum(rate({name}[…]))`"

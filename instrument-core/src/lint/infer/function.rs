@@ -145,6 +145,7 @@ impl Infer<'_> {
         Shape {
             labels,
             flow: Flow::Gauge,
+            unit: inner.bucket_unit,
             per_second: false,
             bucket_series: false,
             range: Range::new(low, top),

@@ -87,12 +87,8 @@ impl Infer<'_> {
         Shape {
             labels: self.names.labels(series),
             flow,
-            // Buckets keep the unit of what they count, for the quantile.
-            unit: if series.part == Part::Bucket {
-                family.unit
-            } else {
-                unit
-            },
+            unit,
+            bucket_unit: family.unit,
             range,
             buckets: if family.buckets.is_empty() {
                 no_buckets()

@@ -82,7 +82,7 @@ fn filtered(flow: Flow) -> Flow {
 
 fn why_never(vector: &Shape) -> String {
     let name = vector.name();
-    let Range { low, high } = vector.range;
+    let (low, high) = (rounded(vector.range.low), rounded(vector.range.high));
     if !vector.buckets.is_empty() && high.is_finite() {
         return format!(
             "a quantile of `{name}` is at most its greatest edge; edges: {}",
@@ -92,15 +92,20 @@ fn why_never(vector: &Shape) -> String {
     let values = match (low.is_finite(), high.is_finite()) {
         (true, true) if low.total_cmp(&high).is_eq() => format!("always {low}"),
         (true, true) => format!("from {low} to {high}"),
-        (true, false) => format!("at least {low}"),
-        _ => format!("at most {high}"),
+        (true, false) => format!("{low} or more"),
+        _ => format!("{high} or less"),
     };
-    let hint = if low > 0.0 && high.is_infinite() {
+    let hint = if vector.range.low.total_cmp(&1.0).is_eq() && high.is_infinite() {
         "; of no series there is no count: add `or vector(0)`, or use `absent(…)`"
     } else {
         "; a comparison keeps the value of its left side"
     };
     format!("what is compared is {values}{hint}")
+}
+
+/// Without the last bit by which an open end differs from its limit.
+fn rounded(bound: f64) -> f64 {
+    (bound * 1e9).round() / 1e9
 }
 
 /// Why a number cannot be meant in the unit of the vector.

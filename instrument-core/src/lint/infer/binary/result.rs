@@ -133,7 +133,8 @@ fn computed(op: &str, left: Shape, right: &Shape) -> Shape {
     let per_event = op == "/"
         && left.per_second == right.per_second
         && right.unit == Unit::Unknown
-        && (left.flow, right.flow) == (Flow::Rate, Flow::Rate);
+        && left.flow == right.flow
+        && matches!(left.flow, Flow::Rate | Flow::Counter);
     let both_positive =
         left.range.low >= 0.0 && right.range.low >= 0.0 && matches!(op, "+" | "*" | "/");
     Shape {
@@ -150,7 +151,7 @@ fn computed(op: &str, left: Shape, right: &Shape) -> Shape {
             Range::default()
         },
         number: None,
-        buckets: if per_event {
+        buckets: if per_event && !left.bucket_series {
             left.buckets.clone()
         } else {
             no_buckets()

@@ -12,7 +12,7 @@ use super::code::Code;
 use super::dashboard::{self, Purpose};
 use super::infer::{Infer, Mark, selector};
 use super::names::Names;
-use super::node;
+use super::node::{self, Node};
 use super::query::Query;
 use super::rules::{self, Rule};
 use super::shape::{Flow, Shape};
@@ -119,24 +119,13 @@ impl Linter {
     /// # Errors
     /// If it is none of them, or not YAML or JSON.
     pub fn file(&mut self, path: &str, text: &str) -> Result<(), InputError> {
-        let is = |wanted| {
-            std::path::Path::new(path)
-                .extension()
-                .is_some_and(|extension| extension == wanted)
-        };
-        if is("prom") {
+        if extension(path) == "prom" {
             return self.external(path, text);
         }
         let number = self.source(path, text);
         let source = &self.sources[number];
-        let looks_json = text.trim_start().starts_with('{');
-        let root = if is("json") || looks_json && !is("yml") && !is("yaml") {
-            node::json(source)?
-        } else {
-            match node::yaml(source)? {
-                Some(root) => root,
-                None => return Ok(()),
-            }
+        let Some(root) = document(source)? else {
+            return Ok(());
         };
         if root.get("groups").is_some() || root.path(&["spec", "groups"]).is_some() {
             self.rules.extend(rules::rules(number, source, &root)?);
@@ -382,4 +371,25 @@ struct Run {
     absent: HashSet<String>,
     awaited: Vec<(Query, Awaited)>,
     watches_up: bool,
+}
+
+/// The document in a file: JSON by its name or look, else YAML; `None` if the file is empty.
+fn document(source: &Source) -> Result<Option<Node>, InputError> {
+    let is_json = match extension(&source.path) {
+        "json" => true,
+        "yml" | "yaml" => false,
+        _ => source.text.trim_start().starts_with('{'),
+    };
+    if is_json {
+        node::json(source).map(Some)
+    } else {
+        node::yaml(source)
+    }
+}
+
+fn extension(path: &str) -> &str {
+    let extension = std::path::Path::new(path).extension();
+    extension
+        .and_then(|extension| extension.to_str())
+        .unwrap_or_default()
 }

@@ -55,6 +55,8 @@ mod health;
 mod install;
 mod label;
 mod link;
+#[cfg(feature = "lint")]
+pub mod lint;
 mod metric;
 mod observe;
 mod outcome;

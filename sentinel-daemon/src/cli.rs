@@ -94,6 +94,9 @@ pub struct RunArgs {
     /// Seconds between cycles of a replay; 0 for as fast as it goes.
     #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = pace, allow_negative_numbers = true)]
     pub pace: Duration,
+    /// Second of each minute at which a cycle starts when prices are the market's own.
+    #[arg(long, value_name = "0..59", default_value_t = crate::schedule::SECOND, value_parser = clap::value_parser!(u8).range(0..=59))]
+    pub second: u8,
     /// End after so many cycles, with a summary.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub cycles: Option<u64>,

@@ -101,6 +101,8 @@ pub struct Config {
     pub limits: Limits,
     /// Time between cycles of a replay.
     pub pace: Duration,
+    /// Second of the minute at which a cycle on the wall clock starts.
+    pub second: u8,
     /// After how many cycles to end; `None` for never.
     pub cycles: Option<u64>,
     /// Where the endpoint listens.
@@ -169,6 +171,7 @@ impl Config {
                 positions: args.max_positions,
             },
             pace: args.pace,
+            second: args.second,
             cycles: args.cycles,
             metrics: metrics_addresses(args.metrics_host, args.metrics_port)?,
             vendor,

@@ -11,7 +11,7 @@ use crate::features::{self, FeatureError};
 use crate::gateway::GatewayError;
 use crate::gateway::protocol::{Fill, Position};
 use crate::http::CallError;
-use crate::market::{self, MarketClock, Turn};
+use crate::market::{self, KeptBars, MarketClock, Turn};
 use crate::metrics;
 use crate::prediction::Predictor;
 use crate::risk::{self, Action, Limits, Refusal};
@@ -129,6 +129,8 @@ pub struct Trader {
     pub tally: Tally,
     /// Tells it to stop.
     pub stop: CancellationToken,
+    /// Bars of the present, while no newer one can be there.
+    pub kept: Option<KeptBars>,
     /// Start of the closed bar that was judged last.
     pub judged: Option<i64>,
     /// The last price seen.
@@ -186,7 +188,25 @@ impl Trader {
         })
     }
 
+    /// The bars to judge, from the vendor or, on the wall clock, those that no newer one can have joined.
     async fn bars(&mut self) -> Result<Vec<Bar>, CycleError> {
+        if self.clock == MarketClock::Wall
+            && let Some(kept) = self
+                .kept
+                .as_ref()
+                .and_then(|kept| kept.at(self.clock.now()))
+        {
+            metrics::DATA_KEPT.inc();
+            return Ok(kept.to_vec());
+        }
+        let bars = self.fetch().await?;
+        self.kept = (self.clock == MarketClock::Wall)
+            .then(|| KeptBars::new(bars.clone(), self.clock.now()))
+            .flatten();
+        Ok(bars)
+    }
+
+    async fn fetch(&mut self) -> Result<Vec<Bar>, CycleError> {
         let at = self.clock.ask_for();
         // A vendor whose clock is not known yet may replay a past that has nothing to do with the present.
         let now = if self.clock == MarketClock::Unknown {

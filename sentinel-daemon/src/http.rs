@@ -125,16 +125,20 @@ fn classify(error: reqwest::Error, limit: Duration) -> CallError {
     }
 }
 
-/// Whether rustls is anywhere in the chain of causes, also inside an I/O error, which hides it from `source`.
+/// Whether rustls is anywhere in the chain of causes, also inside an I/O error, which hides it from `source`; or
+/// the peer went away in the middle of the handshake, as only TLS waits for more while connecting.
 fn caused_by_tls(error: &reqwest::Error) -> bool {
+    let connecting = error.is_connect();
     let mut cause: Option<&(dyn Error + 'static)> = error.source();
     while let Some(error) = cause {
         if error.is::<rustls::Error>() {
             return true;
         }
-        let inside = error
-            .downcast_ref::<std::io::Error>()
-            .and_then(std::io::Error::get_ref);
+        let io = error.downcast_ref::<std::io::Error>();
+        if connecting && io.is_some_and(|io| io.kind() == std::io::ErrorKind::UnexpectedEof) {
+            return true;
+        }
+        let inside = io.and_then(std::io::Error::get_ref);
         cause = inside
             .map(|inside| inside as &(dyn Error + 'static))
             .or_else(|| error.source());

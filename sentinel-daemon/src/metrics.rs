@@ -99,7 +99,7 @@ metrics! {
     pub static CYCLES_FAILED: Counter = "sentinel_trading_cycles_failed_total";
     /// Seconds of a whole trading cycle.
     pub static CYCLE_DURATION: Histogram = "sentinel_trading_cycle_duration_seconds",
-        buckets = [0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0];
+        buckets = [0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0];
     /// Unix time of the end of the last trading cycle, failed ones included.
     pub static LAST_CYCLE: Gauge = "sentinel_last_cycle_timestamp_unix";
     /// Seconds to fetch bars from the price vendor, failures included.
@@ -141,6 +141,8 @@ metrics! {
     pub static REPLAY: Gauge = "sentinel_replay";
     /// How often the replay has come to its end and begun again; positions are closed then.
     pub static REPLAY_WRAPS: Counter = "sentinel_replay_wraps_total";
+    /// Cycles that made no call to the vendor, as no bar could have closed since the last one.
+    pub static DATA_KEPT: Counter = "sentinel_data_kept_total";
     /// Cycles that had nothing to judge, by reason.
     pub static SKIPS: Counter<(reason: SkipReason)> = "sentinel_cycle_skips_total";
     /// Signals that risk did not let pass, by rule.

@@ -146,6 +146,7 @@ fn trader(
         },
         tally: Tally::default(),
         stop,
+        kept: None,
         judged: None,
         price: 0.0,
     })
@@ -153,13 +154,13 @@ fn trader(
 
 /// Cycles until told to stop: the first at once, the next when the schedule says.
 async fn trade(trader: &mut Trader, config: &Config, exporter: &Exporter) {
-    let mut schedule = schedule(trader.clock, config.pace);
+    let mut schedule = schedule(trader.clock, config);
     let mut heart = heart(exporter, &schedule);
     while !trader.stop.is_cancelled() {
         let by_the_wall = trader.clock == MarketClock::Wall;
         let good = one_cycle(trader).await;
         if by_the_wall != (trader.clock == MarketClock::Wall) {
-            schedule = self::schedule(trader.clock, config.pace);
+            schedule = self::schedule(trader.clock, config);
             heart = self::heart(exporter, &schedule);
         }
         if good {
@@ -176,11 +177,11 @@ async fn trade(trader: &mut Trader, config: &Config, exporter: &Exporter) {
     }
 }
 
-fn schedule(clock: MarketClock, pace: Duration) -> Schedule {
+fn schedule(clock: MarketClock, config: &Config) -> Schedule {
     if clock == MarketClock::Wall {
-        Schedule::minutes()
+        Schedule::minutes(config.second)
     } else {
-        Schedule::paced(pace)
+        Schedule::paced(config.pace)
     }
 }
 

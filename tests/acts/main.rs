@@ -4,4 +4,6 @@ mod command_line;
 mod counterparts;
 mod exposition;
 mod paper;
+mod service_faults;
 mod shutdown;
+mod wall_clock;

@@ -1,5 +1,7 @@
 //! The stage hands: they build a program, start it, talk to it over its sockets, and wait for what must come.
 
+pub mod fault;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
@@ -191,6 +193,21 @@ impl Running {
         self.stdout.text()
     }
 
+    /// Resident memory in KiB.
+    ///
+    /// # Panics
+    /// The system does not tell.
+    #[must_use]
+    pub fn resident_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id()))
+            .expect("a running process has a status");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.expect("its memory is in it").trim();
+        kib.trim_end_matches(" kB")
+            .parse()
+            .expect("it is a number of KiB")
+    }
+
     /// The process id.
     #[must_use]
     pub fn id(&self) -> u32 {
@@ -248,6 +265,81 @@ impl Drop for Running {
         // It may have ended already, which is as good.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// One of the three parties that the daemon talks to, as a process of its own.
+#[derive(Debug)]
+pub struct Counterpart {
+    command: &'static str,
+    addr: String,
+    args: Vec<String>,
+    running: Running,
+}
+
+impl Counterpart {
+    /// Starts it on a free port, and keeps that port for when it comes back. `word` begins the line that names it.
+    ///
+    /// # Panics
+    /// It does not start.
+    #[must_use]
+    pub fn start(command: &'static str, word: &str) -> Self {
+        Self::start_with(command, word, &[])
+    }
+
+    /// Starts it with more arguments.
+    ///
+    /// # Panics
+    /// It does not start.
+    #[must_use]
+    pub fn start_with(command: &'static str, word: &str, args: &[&str]) -> Self {
+        let first = [&[command, "--bind", "127.0.0.1:0"], args].concat();
+        let mut running = Running::daemon(&first);
+        let line = running.announced(word);
+        let url = line
+            .split_whitespace()
+            .next()
+            .expect("the line holds the URL");
+        let rest = url.split("://").nth(1).expect("the URL has a scheme");
+        let addr = rest
+            .split('/')
+            .next()
+            .expect("the URL has a host")
+            .to_owned();
+        let args = args.iter().map(|&arg| arg.to_owned()).collect();
+        Self {
+            command,
+            addr,
+            args,
+            running,
+        }
+    }
+
+    /// Kills it without notice.
+    pub fn kill(&mut self) {
+        self.running.kill();
+    }
+
+    /// Starts it again at its old address.
+    pub fn restart(&mut self) {
+        let mut args = vec![self.command, "--bind", &self.addr];
+        args.extend(self.args.iter().map(String::as_str));
+        self.running = Running::daemon(&args);
+    }
+
+    /// `HOST:PORT`.
+    #[must_use]
+    pub fn addr(&self) -> &str {
+        &self.addr
+    }
+
+    /// The port.
+    ///
+    /// # Panics
+    /// Never: an address has a port.
+    #[must_use]
+    pub fn port(&self) -> &str {
+        self.addr.rsplit(':').next().expect("an address has a port")
     }
 }
 
@@ -367,6 +459,33 @@ pub fn wait_for_sum(addr: &str, name: &str, least: f64) {
         let sum = scrape(addr).sum(name);
         if sum >= least { Ok(()) } else { Err(sum) }
     });
+}
+
+/// Seconds since 1970.
+///
+/// # Panics
+/// Never: it is after 1970.
+#[must_use]
+pub fn unix_now() -> u64 {
+    let since = std::time::SystemTime::UNIX_EPOCH.elapsed();
+    since.expect("it is after 1970").as_secs()
+}
+
+/// Hourly bars of the present in the vendor's words, `count` closed ones and the one that is forming. They rise and
+/// fall a little, as flat ones have no relative strength.
+#[must_use]
+pub fn present_bars(count: u64) -> String {
+    let hour = unix_now() / 3_600 * 3_600;
+    let bar = |back: u64| {
+        let close = 1.1 + 0.001 * ((back * 7 % 13) as f64 - 6.0) / 6.0;
+        let (high, low) = (close + 0.0005, close - 0.0005);
+        format!(
+            r#"{{"timestamp":{},"open":{close},"high":{high},"low":{low},"close":{close},"volume":100}}"#,
+            hour - back * 3_600
+        )
+    };
+    let bars: Vec<_> = (0..=count).rev().map(bar).collect();
+    format!("[{}]", bars.join(","))
 }
 
 /// Waits until a path answers with a status.

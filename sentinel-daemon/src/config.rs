@@ -10,6 +10,7 @@ use instrument_core::{LabelValue, loopback};
 use crate::cli::RunArgs;
 use crate::gateway::signature::{KeyError, RiskKey};
 use crate::model::Model;
+use crate::prediction::HubProtocol;
 use crate::risk::Limits;
 
 /// The vendor of live prices, unless another is given.
@@ -113,6 +114,10 @@ pub struct Config {
     pub token: Option<Secret>,
     /// Base URL of the model server.
     pub hub: Option<String>,
+    /// What the model server speaks.
+    pub hub_protocol: HubProtocol,
+    /// Name of the model there.
+    pub hub_model: String,
     /// `ZeroMQ` endpoint of the gateway.
     pub gateway: Option<String>,
     /// Signs orders; the embedded pair makes up one.
@@ -177,6 +182,8 @@ impl Config {
             vendor,
             token,
             hub,
+            hub_protocol: args.hub_protocol,
+            hub_model: args.hub_model,
             gateway,
             risk_key: risk_key.map_err(ConfigError::RiskKey)?,
             state_dir: args.state_dir,

@@ -7,6 +7,7 @@ use reqwest::{Client, RequestBuilder, StatusCode};
 use serde::de::DeserializeOwned;
 
 use crate::metrics::ErrorCode;
+use crate::signal::NotProbabilities;
 
 /// An answer larger than this is refused. The largest honest one, thousands of bars, is about a quarter of it.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
@@ -35,6 +36,9 @@ pub enum CallError {
     /// The answer is JSON, but breaks a rule of the protocol.
     #[error("the answer breaks the protocol: {0}")]
     BadAnswer(String),
+    /// The answer is no probabilities.
+    #[error("the answer is unfit to trade on")]
+    NotProbabilities(#[from] NotProbabilities),
     /// The answer is too large.
     #[error("the answer is larger than {0} bytes")]
     TooLarge(usize),
@@ -56,7 +60,7 @@ impl CallError {
             Self::Timeout(_) => ErrorCode::Timeout,
             Self::Connect(_) => ErrorCode::Connect,
             Self::Tls(_) => ErrorCode::Tls,
-            Self::BadJson(_) | Self::BadAnswer(_) => ErrorCode::BadJson,
+            Self::BadJson(_) | Self::BadAnswer(_) | Self::NotProbabilities(_) => ErrorCode::BadJson,
             Self::TooLarge(_) => ErrorCode::TooLarge,
             Self::Status(status) => ErrorCode::of_status(*status),
             Self::Exception(_) => ErrorCode::Exception,

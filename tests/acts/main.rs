@@ -3,6 +3,7 @@
 mod command_line;
 mod counterparts;
 mod exposition;
+mod order_faults;
 mod paper;
 mod service_faults;
 mod shutdown;

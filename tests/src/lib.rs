@@ -1,6 +1,7 @@
 //! The stage hands: they build a program, start it, talk to it over its sockets, and wait for what must come.
 
 pub mod fault;
+pub mod gateway;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;

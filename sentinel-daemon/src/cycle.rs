@@ -1,5 +1,7 @@
 //! One trading cycle: bars, features, probabilities, signal, risk, order. Errors are counted and told where it ends.
 
+mod words;
+
 use std::time::Duration;
 
 use instrument_core::{LabelValue, counted, timed};
@@ -164,26 +166,16 @@ impl Trader {
     #[counted(metrics::CYCLES_FAILED, on = panic)]
     pub async fn cycle(&mut self) -> Result<Verdict, CycleError> {
         let stop = self.stop.clone();
-        // First of all, as nothing may be sent before it: and the vendor may be down for long.
-        let Some(settled) = stop.run_until_cancelled(self.settle()).await else {
+        let Some(seen) = stop.run_until_cancelled(self.look()).await else {
             return Ok(Verdict::Stopped);
         };
-        settled?;
-        let Some(bars) = stop.run_until_cancelled(self.bars()).await else {
-            return Ok(Verdict::Stopped);
-        };
-        let bars = bars?;
+        let (bars, held) = seen?;
         let now = self.clock.now();
         let (closed, forming) = market::split_closed(&bars, now);
         let bar = *closed.last().ok_or(CycleError::NoClosedBar)?;
         self.price = forming.unwrap_or(&bar).close;
         metrics::DATA_BARS.set(closed.len() as f64);
         metrics::DATA_LAST_BAR.set((bar.time + market::BAR) as f64);
-        // Asked for in each cycle, signal or not: a loop that cannot see what it holds is not well.
-        let Some(held) = stop.run_until_cancelled(self.held()).await else {
-            return Ok(Verdict::Stopped);
-        };
-        let held = held.map_err(CycleError::Positions)?;
         if let Some(reason) = self.nothing_new(&bar, now) {
             metrics::SKIPS.inc(reason);
             return Ok(Verdict::Skipped(reason));
@@ -208,6 +200,16 @@ impl Trader {
             probabilities,
             decision,
         })
+    }
+
+    /// The bars, and what is held. Before anything else an order without an answer is settled, as nothing may be
+    /// sent before, and the vendor may be down for long; and positions are asked for whether there is a signal or not,
+    /// as a loop that cannot see what it holds is not well.
+    async fn look(&mut self) -> Result<(Vec<Bar>, Vec<Position>), CycleError> {
+        self.settle().await?;
+        let bars = self.bars().await?;
+        let held = self.held().await.map_err(CycleError::Positions)?;
+        Ok((bars, held))
     }
 
     /// Learns what became of an order without an answer.
@@ -374,61 +376,5 @@ impl Trader {
         let fill = filled.map_err(CycleError::Order)?;
         self.tally.fills += 1;
         Ok(Decision::Filled(signal, order.action(), fill))
-    }
-}
-
-impl std::fmt::Display for Verdict {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Skipped(reason) => write!(f, "skipped: {reason}"),
-            Self::Stopped => write!(f, "cut short by shutdown"),
-            Self::Judged {
-                bar,
-                price,
-                probabilities,
-                decision,
-            } => {
-                let (end, class) = (
-                    market::display(bar.time + market::BAR),
-                    probabilities.likeliest(),
-                );
-                write!(
-                    f,
-                    "bar closed {end} UTC, price {price:.5}: the model says {class} {:.3}",
-                    probabilities.confidence()
-                )?;
-                write!(f, ", {decision}")
-            }
-        }
-    }
-}
-
-impl std::fmt::Display for Decision {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Hold => write!(f, "no trade"),
-            Self::Refused(signal, rule) => write!(f, "{} refused: {rule}", signal.action),
-            Self::Dry(signal) => write!(f, "{} not sent: dry run", signal.action),
-            Self::Filled(signal, action, fill) => {
-                let verb = match action {
-                    Action::Open { .. } => "opened",
-                    Action::Close { .. } => "closed",
-                };
-                let (
-                    side,
-                    Fill {
-                        ticket,
-                        volume,
-                        price,
-                        profit,
-                    },
-                ) = (signal.action, fill);
-                write!(
-                    f,
-                    "{side} filled: {verb} {volume} lots at {price:.5}, ticket {ticket}"
-                )?;
-                profit.map_or(Ok(()), |profit| write!(f, ", profit {profit:+.2}"))
-            }
-        }
     }
 }

@@ -2,7 +2,9 @@
 
 mod command_line;
 mod counterparts;
+mod endpoint_faults;
 mod exposition;
+mod metrics;
 mod order_faults;
 mod paper;
 mod service_faults;

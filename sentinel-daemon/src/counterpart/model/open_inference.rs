@@ -165,3 +165,116 @@ fn flatten(value: &Value, into: &mut Vec<f64>) -> Option<()> {
         value => value.as_f64().map(|number| into.push(number)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::serve;
+    use super::*;
+    use crate::counterpart::bench::Running;
+    use crate::model::Model;
+    use crate::prediction::{HubProtocol, Predictor};
+    use crate::signal::Probabilities;
+    use crate::{features, history};
+
+    async fn server() -> Running {
+        Running::start(|listener, stop| serve(listener, Model::shipped(), stop)).await
+    }
+
+    async fn infer(body: &Value) -> (u16, Value) {
+        let running = server().await;
+        let url = format!("{}/v2/models/{MODEL}/infer", running.url);
+        let reply = running.client.post(url).json(body).send().await.unwrap();
+        let answer = (reply.status().as_u16(), reply.json().await.unwrap());
+        running.stop().await.unwrap();
+        answer
+    }
+
+    fn asked(features: &[&Features]) -> Value {
+        let rows = features.len();
+        let tabular: Vec<_> = features.iter().map(|one| one.tabular).collect();
+        let sequences: Vec<_> = features.iter().map(|one| &one.sequence).collect();
+        let tensor = |name: &str, shape: Value, data: Value| json!({ "name": name, "datatype": "FP64", "shape": shape, "data": data });
+        json!({ "id": "7", "inputs": [
+            tensor("X_sequential", json!([rows, WINDOW, COUNT]), json!(sequences)),
+            tensor("X_tabular", json!([rows, COUNT]), json!(tabular)),
+        ]})
+    }
+
+    fn features(bars: usize) -> Features {
+        features::build(&history::eurusd()[..bars]).unwrap()
+    }
+
+    #[tokio::test]
+    async fn rows_are_answered_in_their_order_with_what_the_model_says() {
+        let (one, other) = (features(4_000), features(4_500));
+        let (status, answer) = infer(&asked(&[&one, &other])).await;
+        let model = Model::shipped();
+        let expected = [model.predict(&one), model.predict(&other)].concat();
+        let output = &answer["outputs"][0];
+        assert_eq!(status, 200, "{answer}");
+        assert_eq!(
+            (&output["shape"], &output["data"]),
+            (&json!([2, 3]), &json!(expected))
+        );
+        assert_eq!(
+            (&answer["id"], &answer["model_name"]),
+            (&json!("7"), &json!(MODEL))
+        );
+    }
+
+    #[tokio::test]
+    async fn our_client_gets_the_same_probabilities_over_either_protocol() {
+        let running = server().await;
+        let asked = features(4_321);
+        let expected = Probabilities::new(&Model::shipped().predict(&asked)).unwrap();
+        for protocol in [HubProtocol::Mlflow, HubProtocol::Oip] {
+            let predictor = Predictor::new(&running.url, protocol, MODEL).unwrap();
+            assert_eq!(predictor.predict(&asked).await.unwrap(), expected);
+        }
+        running.stop().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_does_not_fit_is_refused_by_name() {
+        for (pointer, value, part) in [
+            (
+                "/inputs/1/shape",
+                json!([1, 23]),
+                "X_tabular.shape: [1, 23]",
+            ),
+            ("/inputs/1/shape", json!([]), "X_tabular.shape"),
+            ("/inputs/1/datatype", json!("INT8"), "X_tabular.datatype"),
+            ("/inputs/1/data", json!([1, 2]), "X_tabular.data: 2 numbers"),
+            ("/inputs/1/data/0/0", json!("x"), "X_tabular.data"),
+            ("/inputs/1/name", json!("other"), "inputs: 2 inputs"),
+            ("/inputs", json!([]), "inputs: 0 inputs"),
+        ] {
+            let mut body = asked(&[&features(4_000)]);
+            *body.pointer_mut(pointer).unwrap() = value;
+            let (status, answer) = infer(&body).await;
+            let error = answer["error"].as_str().unwrap_or_default();
+            assert!(status == 400 && error.contains(part), "{pointer}: {answer}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_server_tells_what_it_serves_and_that_it_is_well() {
+        let running = server().await;
+        let get = async |path: &str| {
+            let reply = running.client.get(format!("{}{path}", running.url)).send();
+            reply.await.unwrap()
+        };
+        for path in ["/v2/health/live", "/v2/health/ready"] {
+            assert_eq!(get(path).await.status(), 200, "{path}");
+        }
+        let model: Value = get(&format!("/v2/models/{MODEL}"))
+            .await
+            .json()
+            .await
+            .unwrap();
+        assert_eq!(model["outputs"][0]["shape"], json!([-1, 3]));
+        assert_eq!(get("/v2/models/another").await.status(), 404);
+        assert_eq!(get("/nowhere").await.status(), 404);
+        running.stop().await.unwrap();
+    }
+}

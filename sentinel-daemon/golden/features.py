@@ -43,7 +43,7 @@ def features(bars: pd.DataFrame) -> pd.DataFrame:
             "volume_sma_20": volume_mean,
             "volume_ratio": volume / volume_mean,
             "hour": moment.dt.hour,
-            "day_of_week": moment.dt.dayofweek,
+            "day_of_week": moment.dt.day_of_week,
             "close_diff_5": close.diff(5),
             "close_diff_5_diff_5": close.diff(5).diff(5),
         }

@@ -99,6 +99,9 @@ pub async fn run(
         .clone()
         .map(|desk| tokio::spawn(ping(desk, exporter.clone(), stop.clone())));
     let start = equity(trader.desk.as_ref()).await;
+    if config.mode == Mode::Live {
+        reconcile(trader.desk.as_ref()).await;
+    }
     trade(&mut trader, &config, exporter).await;
     let end = equity(trader.desk.as_ref()).await;
     stop.cancel();
@@ -245,6 +248,18 @@ async fn ping(desk: Desk, exporter: Exporter, stop: CancellationToken) {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     while stop.run_until_cancelled(ticks.tick()).await.is_some() {
         desk.check(&heartbeat).await;
+    }
+}
+
+/// Tells what is held before the first cycle. An order without an answer is settled by that cycle, before all else.
+async fn reconcile(desk: Option<&Desk>) {
+    let Some(desk) = desk else { return };
+    match desk.positions().await {
+        Ok(held) => {
+            let tickets: Vec<_> = held.iter().map(|position| position.ticket).collect();
+            tracing::info!(positions = held.len(), ?tickets, "held at the start");
+        }
+        Err(error) => tracing::warn!("cannot tell what is held at the start: {}", chain(&error)),
     }
 }
 

@@ -107,6 +107,7 @@ fn live_mode_refuses_a_replay_and_never_shows_its_token() {
         "{}",
         daemon.log()
     );
+    assert!(daemon.log().contains("held at the start"));
     assert_eq!(
         scrape(&addr)
             .sum("sentinel_prediction_requests_total")

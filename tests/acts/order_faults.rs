@@ -220,7 +220,23 @@ fn a_gateway_that_is_restarted_without_its_memory_is_not_believed_but_its_positi
 
 #[test]
 fn a_daemon_killed_between_order_and_answer_settles_it_and_trades_the_bar_only_once() {
-    let folder = Folder::new("killed");
+    ended_with_an_order_in_the_air("killed", Running::kill);
+}
+
+#[test]
+fn a_daemon_stopped_between_order_and_answer_settles_it_and_trades_the_bar_only_once() {
+    ended_with_an_order_in_the_air("stopped", |daemon| {
+        daemon.signal("TERM");
+        assert!(daemon.ended().success(), "{}", daemon.log());
+        let log = daemon.log();
+        assert!(log.contains("the order's outcome is unknown"), "{log}");
+    });
+}
+
+/// Ends a daemon whose order is at the gateway and has no answer, starts it anew, and sees the order settled and the
+/// bar not traded again.
+fn ended_with_an_order_in_the_air(name: &str, end: impl FnOnce(&mut Running)) {
+    let folder = Folder::new(name);
     let paper = Counterpart::start("paper-gateway", "gateway");
     let gateway = FaultGateway::before(paper.addr());
     let vendor = FaultServer::serving(|| present_bars(200));
@@ -238,7 +254,7 @@ fn a_daemon_killed_between_order_and_answer_settles_it_and_trades_the_bar_only_o
         "--state-dir",
         folder.path(),
     ];
-    gateway.arm(OrderFault::AnswerLate(Duration::from_secs(3)));
+    gateway.arm(OrderFault::AnswerLost);
     let mut first = Running::daemon(&args);
     first.metrics_addr();
     wait_until("the order to be under way", || {
@@ -249,7 +265,7 @@ fn a_daemon_killed_between_order_and_answer_settles_it_and_trades_the_bar_only_o
             Ok(())
         }
     });
-    first.kill();
+    end(&mut first);
     gateway.wait_for_fault();
     let mut second = Running::daemon(&args);
     let addr = second.metrics_addr();

@@ -42,6 +42,7 @@ struct Shared {
     armed: Mutex<Option<OrderFault>>,
     orders: Mutex<Vec<Value>>,
     silent: AtomicBool,
+    forgetful: AtomicBool,
     ended: AtomicBool,
 }
 
@@ -103,6 +104,11 @@ impl FaultGateway {
         self.shared.silent.store(silent, Ordering::SeqCst);
     }
 
+    /// From now on knows no order and has another session, as after a restart without memory; positions stay.
+    pub fn forget(&self) {
+        self.shared.forgetful.store(true, Ordering::SeqCst);
+    }
+
     /// Every order that came, in order of arrival.
     #[must_use]
     pub fn orders(&self) -> Vec<Value> {
@@ -144,7 +150,16 @@ impl Proxy {
         let json: Value = serde_json::from_slice(request).unwrap_or_default();
         let is_order = ["OPEN", "CLOSE"].iter().any(|name| json["action"] == *name);
         if !is_order {
-            return self.send(envelope, self.behind(request));
+            let reply = self.behind(request);
+            let forgetful = self.shared.forgetful.load(Ordering::SeqCst);
+            return self.send(
+                envelope,
+                if forgetful {
+                    reply.map(forgotten)
+                } else {
+                    reply
+                },
+            );
         }
         locked(&self.shared.orders).push(json.clone());
         let fault = locked(&self.shared.armed).clone();
@@ -196,4 +211,19 @@ impl Proxy {
             let _ = self.front.send_multipart(frames, 0);
         }
     }
+}
+
+/// A reply as it would be after a restart without memory.
+fn forgotten(reply: Vec<u8>) -> Vec<u8> {
+    let Ok(mut json) = serde_json::from_slice::<Value>(&reply) else {
+        return reply;
+    };
+    if json.get("order_uuid").is_some() {
+        json =
+            json!({"uuid": json["uuid"], "status": "NOT_FOUND", "order_uuid": json["order_uuid"]});
+    }
+    if json.get("gateway_session").is_some() {
+        json["gateway_session"] = "another".into();
+    }
+    json.to_string().into_bytes()
 }

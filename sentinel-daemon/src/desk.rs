@@ -269,7 +269,7 @@ impl Desk {
         Ok(self.gateway.account().await?.equity)
     }
 
-    /// Asks the gateway for a sign of life, and passes it on as `heartbeat`. It is down after [`MISSES`] in a row.
+    /// Asks the gateway for a sign of life, and passes it on as `heartbeat`. It is down after three misses in a row.
     pub async fn check(&self, heartbeat: &Heartbeat) {
         match self.ping().await {
             Ok(session) => {

@@ -6,6 +6,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use thunes_scheduler::log::LogArgs;
 
+use crate::prediction::HubProtocol;
+
 /// A trading loop over hourly bars, with metrics that tell the truth.
 ///
 /// Without flags it trades on paper, on a replay of real EUR/USD prices, with everything it needs inside.
@@ -59,6 +61,12 @@ pub struct RunArgs {
     /// Port of the model server [default: 5001 with a host].
     #[arg(long, env = "HUB_PORT", value_name = "PORT")]
     pub hub_port: Option<u16>,
+    /// Which protocol the model server speaks.
+    #[arg(long, value_enum, default_value_t)]
+    pub hub_protocol: HubProtocol,
+    /// Name of the model at the server; only the Open Inference Protocol asks for one.
+    #[arg(long, value_name = "NAME", default_value = crate::counterpart::model::open_inference::MODEL, value_parser = model_name)]
+    pub hub_model: String,
     /// Host of the gateway; embedded if neither host nor port is given.
     #[arg(long, env = "GTW_HOST", value_name = "HOST")]
     pub gtw_host: Option<String>,
@@ -94,6 +102,9 @@ pub struct RunArgs {
     /// Seconds between cycles of a replay; 0 for as fast as it goes.
     #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = pace, allow_negative_numbers = true)]
     pub pace: Duration,
+    /// Second of each minute at which a cycle starts when prices are the market's own.
+    #[arg(long, value_name = "0..59", default_value_t = crate::schedule::SECOND, value_parser = clap::value_parser!(u8).range(0..=59))]
+    pub second: u8,
     /// End after so many cycles, with a summary.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub cycles: Option<u64>,
@@ -163,6 +174,16 @@ fn symbol(text: &str) -> Result<String, String> {
         Ok(text.to_ascii_uppercase())
     } else {
         Err("accepted: up to 16 letters and digits".to_owned())
+    }
+}
+
+/// The name stands in a URL's path.
+fn model_name(text: &str) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    if !text.is_empty() && text.len() <= 128 && text.chars().all(plain) {
+        Ok(text.to_owned())
+    } else {
+        Err("accepted: up to 128 letters, digits, dots, dashes and underscores".to_owned())
     }
 }
 

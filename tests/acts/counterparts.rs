@@ -1,48 +1,11 @@
 //! The three counterparts as processes of their own: each is killed and comes back, and the daemon tells and heals.
 
-use tests::{Running, page, scrape, wait_for_status, wait_for_sum, wait_until};
-
-struct Counterpart {
-    command: &'static str,
-    bind: String,
-    running: Running,
-}
-
-impl Counterpart {
-    /// Starts it on a free port, and keeps that port for when it comes back.
-    fn start(command: &'static str, word: &str) -> Self {
-        let mut running = Running::daemon(&[command, "--bind", "127.0.0.1:0"]);
-        let line = running.announced(word);
-        let url = line
-            .split_whitespace()
-            .next()
-            .expect("the line holds the URL");
-        let rest = url.split("://").nth(1).expect("the URL has a scheme");
-        let bind = rest
-            .split('/')
-            .next()
-            .expect("the URL has a host")
-            .to_owned();
-        Self {
-            command,
-            bind,
-            running,
-        }
-    }
-
-    fn restart(&mut self) {
-        self.running = Running::daemon(&[self.command, "--bind", &self.bind]);
-    }
-
-    fn port(&self) -> &str {
-        self.bind.rsplit(':').next().expect("an address has a port")
-    }
-}
+use tests::{Counterpart, Running, page, scrape, wait_for_status, wait_for_sum, wait_until};
 
 /// Kills `counterpart`, waits for the failure to show in `counter` and in readiness, and brings it back.
 fn dies_and_heals(counterpart: &mut Counterpart, counter: &str, daemon: &mut Running, addr: &str) {
     let before = scrape(addr).sum(counter);
-    counterpart.running.kill();
+    counterpart.kill();
     wait_for_sum(addr, counter, before + 1.0);
     wait_for_status(addr, "/health/ready", 503);
     wait_for_status(addr, "/health/live", 200);
@@ -62,7 +25,7 @@ fn each_counterpart_dies_visibly_and_heals() {
     let mut prices = Counterpart::start("serve-prices", "prices");
     let mut model = Counterpart::start("serve-model", "model");
     let mut gateway = Counterpart::start("paper-gateway", "gateway");
-    let vendor = format!("http://{}", prices.bind);
+    let vendor = format!("http://{}", prices.addr());
     let args = [
         "--metrics-port",
         "0",
@@ -122,7 +85,7 @@ fn live_mode_refuses_a_replay_and_never_shows_its_token() {
     let prices = Counterpart::start("serve-prices", "prices");
     let model = Counterpart::start("serve-model", "model");
     let gateway = Counterpart::start("paper-gateway", "gateway");
-    let vendor = format!("http://{}", prices.bind);
+    let vendor = format!("http://{}", prices.addr());
     let args = [
         "--metrics-port",
         "0",
@@ -144,6 +107,7 @@ fn live_mode_refuses_a_replay_and_never_shows_its_token() {
         "{}",
         daemon.log()
     );
+    assert!(daemon.log().contains("held at the start"));
     assert_eq!(
         scrape(&addr)
             .sum("sentinel_prediction_requests_total")

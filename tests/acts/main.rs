@@ -2,6 +2,11 @@
 
 mod command_line;
 mod counterparts;
+mod endpoint_faults;
 mod exposition;
+mod metrics;
+mod order_faults;
 mod paper;
+mod service_faults;
 mod shutdown;
+mod wall_clock;

@@ -149,6 +149,31 @@ fn a_dry_run_gives_signals_and_opens_no_zeromq_socket() {
     );
 }
 
+/// What a run of a month of bars says of each cycle, and its summary without the times.
+fn a_month() -> (Vec<String>, Vec<String>) {
+    let mut daemon = Running::daemon(&["--metrics-port", "0", "--pace", "0", "--cycles", "500"]);
+    assert!(daemon.ended().success(), "{}", daemon.log());
+    let log = daemon.log();
+    let cycles = log.lines().filter_map(|line| line.split_once("cycle "));
+    let output = daemon.output();
+    let sums = output.lines().filter(|line| {
+        ["cycles", "signals", "orders", "fills", "PnL"]
+            .iter()
+            .any(|word| line.starts_with(word))
+    });
+    (
+        cycles.map(|(_, rest)| rest.to_owned()).collect(),
+        sums.map(str::to_owned).collect(),
+    )
+}
+
+#[test]
+fn two_runs_judge_trade_and_gain_the_same_to_the_last_digit() {
+    let (one, other) = (a_month(), a_month());
+    assert_eq!((one.0.len(), one.1.len()), (500, 5));
+    assert_eq!(one, other);
+}
+
 #[test]
 fn json_logs_are_json() {
     let args = [

@@ -1,13 +1,17 @@
 //! The stage hands: they build a program, start it, talk to it over its sockets, and wait for what must come.
 
-use std::io::{BufRead, BufReader, Read, Write};
+pub mod fault;
+pub mod gateway;
+mod process;
+
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use instrument_core::Samples;
+
+pub use process::{Counterpart, Running, program};
 
 /// How long anything may take before a test gives up on it. Far longer than it does take, as machines are shared.
 pub const DEADLINE: Duration = Duration::from_secs(90);
@@ -30,224 +34,6 @@ pub fn wait_until<T: std::fmt::Debug>(what: &str, mut condition: impl FnMut() ->
             ),
         }
         std::thread::sleep(GLANCE);
-    }
-}
-
-/// The path of a program of the workspace, built as the tests are.
-///
-/// # Panics
-/// It cannot be built.
-pub fn program(name: &str) -> PathBuf {
-    static BUILT: OnceLock<()> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let mut build = Command::new(env!("CARGO"));
-        build
-            .args(["build", "--quiet", "--workspace", "--bins"])
-            .current_dir(env!("CARGO_MANIFEST_DIR"));
-        if !cfg!(debug_assertions) {
-            build.arg("--release");
-        }
-        assert!(
-            build.status().expect("cargo runs").success(),
-            "the programs must build"
-        );
-    });
-    let test = std::env::current_exe().expect("a test has a path");
-    let folder = test
-        .parent()
-        .and_then(|deps| deps.parent())
-        .expect("tests stand in target/PROFILE/deps");
-    folder.join(name)
-}
-
-/// What a stream of a process has said so far.
-#[derive(Debug, Clone, Default)]
-struct Heard(Arc<(Mutex<String>, Condvar)>);
-
-impl Heard {
-    fn listen(stream: impl Read + Send + 'static) -> Self {
-        let heard = Self::default();
-        let writer = heard.clone();
-        std::thread::spawn(move || {
-            for line in BufReader::new(stream).lines().map_while(Result::ok) {
-                let (text, changed) = &*writer.0;
-                let mut text = text.lock().unwrap_or_else(PoisonError::into_inner);
-                text.push_str(&line);
-                text.push('\n');
-                changed.notify_all();
-            }
-        });
-        heard
-    }
-
-    fn text(&self) -> String {
-        self.0
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-
-    /// The first line that starts with `word`, without it.
-    fn line(&self, word: &str) -> Option<String> {
-        let text = self.text();
-        let line = text.lines().find_map(|line| line.trim().strip_prefix(word));
-        line.map(|rest| rest.trim().to_owned())
-    }
-}
-
-/// A running program; it is killed when dropped.
-#[derive(Debug)]
-pub struct Running {
-    child: Child,
-    stdout: Heard,
-    stderr: Heard,
-}
-
-impl Running {
-    /// Starts `sentinel-daemon` with these arguments, without the environment names it reads.
-    ///
-    /// # Panics
-    /// It does not start.
-    #[must_use]
-    pub fn daemon(args: &[&str]) -> Self {
-        let mut command = Command::new(program("sentinel-daemon"));
-        clean(&mut command);
-        Self::spawn(command.args(args))
-    }
-
-    /// Starts `sentinel-daemon` with these arguments and a vendor token.
-    ///
-    /// # Panics
-    /// It does not start.
-    #[must_use]
-    pub fn daemon_with_token(args: &[&str], token: &str) -> Self {
-        let mut command = Command::new(program("sentinel-daemon"));
-        clean(&mut command);
-        Self::spawn(command.args(args).env("EODHD_API_TOKEN", token))
-    }
-
-    fn spawn(command: &mut Command) -> Self {
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program starts");
-        let stdout = Heard::listen(child.stdout.take().expect("stdout is piped"));
-        let stderr = Heard::listen(child.stderr.take().expect("stderr is piped"));
-        Self {
-            child,
-            stdout,
-            stderr,
-        }
-    }
-
-    /// What follows `word` on a line of standard output, once it is there.
-    ///
-    /// # Panics
-    /// It does not come.
-    pub fn announced(&mut self, word: &str) -> String {
-        let mut found = None;
-        wait_until(&format!("the line {word:?}"), || {
-            found = self.stdout.line(word);
-            if let Some(status) = self.child.try_wait().expect("a child can be waited for") {
-                assert!(
-                    found.is_some(),
-                    "ended with {status} instead: {}",
-                    self.log()
-                );
-            }
-            if found.is_some() {
-                Ok(())
-            } else {
-                Err(self.stdout.text())
-            }
-        });
-        found.expect("it was waited for")
-    }
-
-    /// The `host:port` of the metrics endpoint.
-    ///
-    /// # Panics
-    /// It does not come up.
-    pub fn metrics_addr(&mut self) -> String {
-        let url = self.announced("metrics");
-        let addr = url
-            .strip_prefix("http://")
-            .and_then(|rest| rest.strip_suffix("/metrics"));
-        addr.expect("the line holds the URL").to_owned()
-    }
-
-    /// Standard error so far.
-    #[must_use]
-    pub fn log(&self) -> String {
-        self.stderr.text()
-    }
-
-    /// Standard output so far.
-    #[must_use]
-    pub fn output(&self) -> String {
-        self.stdout.text()
-    }
-
-    /// The process id.
-    #[must_use]
-    pub fn id(&self) -> u32 {
-        self.child.id()
-    }
-
-    /// Whether it still runs.
-    ///
-    /// # Panics
-    /// The system does not tell.
-    pub fn is_alive(&mut self) -> bool {
-        self.child
-            .try_wait()
-            .expect("a child can be waited for")
-            .is_none()
-    }
-
-    /// Sends a signal by name, such as `TERM`.
-    ///
-    /// # Panics
-    /// It cannot be sent.
-    pub fn signal(&self, name: &str) {
-        let sent = Command::new("kill")
-            .arg(format!("-{name}"))
-            .arg(self.id().to_string())
-            .status();
-        assert!(sent.expect("kill runs").success(), "{name} is sent");
-    }
-
-    /// Kills it without notice, and waits.
-    ///
-    /// # Panics
-    /// It cannot be killed.
-    pub fn kill(&mut self) {
-        self.child.kill().expect("a child can be killed");
-        self.child.wait().expect("a child can be waited for");
-    }
-
-    /// Waits for its end.
-    ///
-    /// # Panics
-    /// It does not end.
-    pub fn ended(&mut self) -> ExitStatus {
-        let mut status = None;
-        wait_until("the end of the program", || {
-            status = self.child.try_wait().expect("a child can be waited for");
-            status.map(|_| ()).ok_or_else(|| self.log())
-        });
-        status.expect("it was waited for")
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It may have ended already, which is as good.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
@@ -281,26 +67,6 @@ impl Drop for Folder {
     fn drop(&mut self) {
         // What cannot be removed is left to whoever cleans temporary files.
         let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-/// Takes the names away that the programs read from the environment, so that a test's machine does not matter.
-fn clean(command: &mut Command) {
-    for name in [
-        "HUB_HOST",
-        "HUB_PORT",
-        "GTW_HOST",
-        "GTW_PORT",
-        "VENDOR_URL",
-        "METRICS_PORT",
-        "METRICS_HOST",
-        "EODHD_API_TOKEN",
-        "STATE_DIRECTORY",
-        "SENTINEL_RISK_KEY_FILE",
-        "LOG_LEVEL",
-        "LOG_FORMAT",
-    ] {
-        command.env_remove(name);
     }
 }
 
@@ -367,6 +133,33 @@ pub fn wait_for_sum(addr: &str, name: &str, least: f64) {
         let sum = scrape(addr).sum(name);
         if sum >= least { Ok(()) } else { Err(sum) }
     });
+}
+
+/// Seconds since 1970.
+///
+/// # Panics
+/// Never: it is after 1970.
+#[must_use]
+pub fn unix_now() -> u64 {
+    let since = std::time::SystemTime::UNIX_EPOCH.elapsed();
+    since.expect("it is after 1970").as_secs()
+}
+
+/// Hourly bars of the present in the vendor's words, `count` closed ones and the one that is forming. They rise and
+/// fall a little, as flat ones have no relative strength.
+#[must_use]
+pub fn present_bars(count: u64) -> String {
+    let hour = unix_now() / 3_600 * 3_600;
+    let bar = |back: u64| {
+        let close = 1.1 + 0.001 * ((back * 7 % 13) as f64 - 6.0) / 6.0;
+        let (high, low) = (close + 0.0005, close - 0.0005);
+        format!(
+            r#"{{"timestamp":{},"open":{close},"high":{high},"low":{low},"close":{close},"volume":100}}"#,
+            hour - back * 3_600
+        )
+    };
+    let bars: Vec<_> = (0..=count).rev().map(bar).collect();
+    format!("[{}]", bars.join(","))
 }
 
 /// Waits until a path answers with a status.

@@ -42,6 +42,13 @@ unpack_promtool() {
     ) >"$log" 2>&1 && [ -x "$folder/usr/bin/promtool" ]
 }
 
+# A Python with pandas of its own, in ./tools, in front of the machine's.
+install_pandas() {
+    [ -x tools/python/bin/python3 ] || python3 -m venv tools/python || return
+    PATH=$PWD/tools/python/bin:$PATH
+    python3 -c 'import pandas' 2>/dev/null || pip --quiet install pandas
+}
+
 missing=()
 command -v cargo >/dev/null || missing+=("cargo: install Rust with rustup; rust-toolchain.toml names the version")
 command -v c++ >/dev/null || install_package g++ || missing+=("c++: a C++ compiler, to build ZeroMQ (Debian: g++)")
@@ -71,10 +78,16 @@ step() {
 
 step "format" cargo fmt --all --check
 step "format of benches" cargo fmt --manifest-path benches/Cargo.toml --check
-step "lints" cargo clippy --workspace --all-targets --locked -- -D warnings
-step "tests" cargo test --workspace --locked --no-fail-fast -- --include-ignored
+step "lints" cargo clippy --workspace --all-targets --features instrument-core/lint --locked -- -D warnings
+# Many of the tests wait for other processes, so more of them run at once than there are cores.
+export RUST_TEST_THREADS=6
+step "tests" cargo test --workspace --features instrument-core/lint --locked --no-fail-fast -- \
+    --include-ignored --skip golden::
 step "docs" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 if $full; then
+    # Our features against an independent library's.
+    step "pandas" install_pandas
+    step "golden features" cargo test -p sentinel-daemon --lib --locked -- --include-ignored golden::
     # The programs as they ship.
     step "tests of the release build" cargo test --release -p tests --locked -- --include-ignored
 fi

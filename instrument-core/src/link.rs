@@ -50,13 +50,14 @@ mod list {
         static STOP: usize;
     }
 
-    pub(crate) fn entries() -> &'static [Entry] {
+    pub(crate) fn entries() -> impl Iterator<Item = &'static Entry> {
         let (start, stop) = (&raw const START, &raw const STOP);
         let bytes = stop.addr() - start.addr();
         // SAFETY: the linker sets both symbols to the ends of the section `instrument_sites`. Only statics of the type
         // `Entry` are put into it, here and by the macro above; all have one size, which is a multiple of their
         // alignment, so they stand side by side. They are never written to and live as long as the program.
         unsafe { std::slice::from_raw_parts(start.cast::<Entry>(), bytes / size_of::<Entry>()) }
+            .iter()
     }
 }
 
@@ -99,5 +100,5 @@ pub use list::Item;
 
 /// Everything that is linked into this program.
 pub(crate) fn registrations() -> impl Iterator<Item = &'static Registration> {
-    list::entries().into_iter().flatten().copied()
+    list::entries().flatten().copied()
 }

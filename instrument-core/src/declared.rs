@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 
 use crate::clock;
-use crate::label::{Label, LabelExpr, LabelSet, LabelValue};
+use crate::label::{Label, LabelAt, LabelSet, LabelValue, share};
 use crate::metric::{Desc, Help, Kind, Metric};
 
 macro_rules! declared {
@@ -38,11 +38,13 @@ macro_rules! declared {
                 &self.metric
             }
 
-            /// The type of the labels, for generated code.
+            /// What a value of label `I` adds to the slot, for generated code.
             #[doc(hidden)]
-            #[must_use]
-            pub const fn labels(&self) -> PhantomData<L> {
-                PhantomData
+            pub fn __at<const I: usize>(&self, value: &L::Label) -> usize
+            where
+                L: LabelAt<I>,
+            {
+                share::<I, L>(value)
             }
         }
     };
@@ -218,13 +220,13 @@ macro_rules! recording {
             /// Adds one.
             #[inline]
             pub fn inc(&self $(, $value: $label)*) {
-                self.metric.count(0 $(+ $value.__at::<$index, $set>(PhantomData))*, 1);
+                self.metric.count(0 $(+ share::<$index, $set>(&$value))*, 1);
             }
 
             /// Adds `n`.
             #[inline]
             pub fn add(&self, $($value: $label,)* n: u64) {
-                self.metric.count(0 $(+ $value.__at::<$index, $set>(PhantomData))*, n);
+                self.metric.count(0 $(+ share::<$index, $set>(&$value))*, n);
             }
         }
 
@@ -232,20 +234,20 @@ macro_rules! recording {
             /// Sets the value.
             #[inline]
             pub fn set(&self, $($value: $label,)* to: f64) {
-                let slot = 0 $(+ $value.__at::<$index, $set>(PhantomData))*;
+                let slot = 0 $(+ share::<$index, $set>(&$value))*;
                 self.metric.gauge(slot, |gauge| gauge.set(to));
             }
 
             /// Adds `change`, which may be negative.
             #[inline]
             pub fn add(&self, $($value: $label,)* change: f64) {
-                let slot = 0 $(+ $value.__at::<$index, $set>(PhantomData))*;
+                let slot = 0 $(+ share::<$index, $set>(&$value))*;
                 self.metric.gauge(slot, |gauge| gauge.increment(change));
             }
 
             /// Adds one until the guard is dropped.
             pub fn hold(&self $(, $value: $label)*) -> Held<'_> {
-                Held::new(&self.metric, 0 $(+ $value.__at::<$index, $set>(PhantomData))*)
+                Held::new(&self.metric, 0 $(+ share::<$index, $set>(&$value))*)
             }
 
             /// Sets the value to the present, in unix seconds.
@@ -258,12 +260,12 @@ macro_rules! recording {
             /// Counts one observation.
             #[inline]
             pub fn observe(&self, $($value: $label,)* observation: f64) {
-                self.metric.record(0 $(+ $value.__at::<$index, $set>(PhantomData))*, observation);
+                self.metric.record(0 $(+ share::<$index, $set>(&$value))*, observation);
             }
 
             /// Observes the seconds until the guard is dropped.
             pub fn time(&self $(, $value: $label)*) -> Timer<'_> {
-                Timer::new(&self.metric, 0 $(+ $value.__at::<$index, $set>(PhantomData))*)
+                Timer::new(&self.metric, 0 $(+ share::<$index, $set>(&$value))*)
             }
         }
     };

@@ -93,6 +93,11 @@ impl<S: At, const L: usize> Drop for Polled<S, L> {
     }
 }
 
+/// The future itself, which has to resolve to `X`: so that what does not is told at the user's code.
+pub const fn resolving<X, F: Future<Output = X>>(future: F) -> impl Future<Output = X> {
+    future
+}
+
 /// A returned value on its way to the caller; `settle` records the call that it ends. By its type: a boxed future is
 /// measured in turn, anything else is looked at.
 pub struct Returned<T>(pub T);

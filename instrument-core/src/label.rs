@@ -55,6 +55,14 @@ impl<T: LabelValue + ?Sized> LabelValue for Box<T> {
     }
 }
 
+impl<T: LabelValue + ?Sized> LabelValue for std::sync::Arc<T> {
+    const VALUES: &'static [&'static str] = T::VALUES;
+
+    fn index(&self) -> usize {
+        T::index(self)
+    }
+}
+
 /// `None` is the last value, and its text is `none`.
 impl<T: LabelValue> LabelValue for Option<T> {
     const VALUES: &'static [&'static str] = Self::WITH_NONE.split_at(T::VALUES.len() + 1).0;
@@ -123,34 +131,25 @@ label_tuple! { (A, B, C, D), [A B C D], 1 B * [C D] }
 label_tuple! { (A, B, C, D), [A B C D], 2 C * [D] }
 label_tuple! { (A, B, C, D), [A B C D], 3 D * [] }
 
-/// What generated code calls on a label expression: method calls reach through references,
-/// so `order.side`, `&order.side` and `order.side()` all work.
-pub trait LabelExpr: LabelValue {
-    /// Appends this value to the slot number made of the labels before it.
-    fn __fold(&self, slot: usize) -> usize {
-        slot * Self::VALUES.len() + self.index()
-    }
-
-    /// As [`__fold`](Self::__fold), for a label that also has the value `none`.
-    fn __fold_or_none(&self, slot: usize) -> usize {
-        slot * (Self::VALUES.len() + 1) + self.index()
-    }
-
-    /// This value's share of the slot number of a declared metric.
-    fn __at<const I: usize, L: LabelAt<I, Label = Self>>(&self, _: PhantomData<L>) -> usize
-    where
-        Self: Sized,
-    {
-        self.index() * L::STRIDE
-    }
-
-    /// The type of a label expression, for [`values_of_expression`]; never called.
-    fn __marker(&self) -> PhantomData<Self> {
-        PhantomData
-    }
+/// Appends a value to the slot number made of the labels before it.
+pub fn fold<T: LabelValue + ?Sized>(value: &T, slot: usize) -> usize {
+    slot * T::VALUES.len() + value.index()
 }
 
-impl<T: LabelValue> LabelExpr for T {}
+/// As [`fold`], for a label that also has the value `none`.
+pub fn fold_or_none<T: LabelValue + ?Sized>(value: &T, slot: usize) -> usize {
+    slot * (T::VALUES.len() + 1) + value.index()
+}
+
+/// The share of label `I` in the slot number of a declared metric.
+pub(crate) fn share<const I: usize, L: LabelAt<I>>(value: &L::Label) -> usize {
+    value.index() * L::STRIDE
+}
+
+/// The type of a label expression; never called.
+pub const fn marker<T: ?Sized>(_: &T) -> PhantomData<T> {
+    PhantomData
+}
 
 /// The values that a label of a metric can have.
 #[derive(Clone, Copy, Debug)]
@@ -240,7 +239,7 @@ impl Label {
 }
 
 /// The values of the type that `expression` has, which is given as a closure over the function's arguments.
-pub fn values_of_expression<A, L: LabelValue>(
+pub fn values_of_expression<A, L: LabelValue + ?Sized>(
     _expression: impl Fn(A) -> PhantomData<L>,
 ) -> &'static [&'static str] {
     L::VALUES
@@ -335,10 +334,10 @@ mod tests {
         type Labels = (bool, Option<bool>, bool);
         assert_eq!(<Labels as LabelAt<0>>::STRIDE, 6);
         assert_eq!(
-            true.__at::<0, Labels>(PhantomData) + Some(false).__at::<1, Labels>(PhantomData),
+            share::<0, Labels>(&true) + share::<1, Labels>(&Some(false)),
             6
         );
-        assert_eq!(true.__fold(None::<bool>.__fold(true.__fold(0))), 11);
+        assert_eq!(fold(&true, fold(&None::<bool>, fold(&true, 0))), 11);
     }
 
     #[test]

@@ -94,6 +94,8 @@ impl<'a, T> Probe<'a, T> {
 impl<T, E> Probe<'_, Result<T, E>> {
     /// A call of it can end in `error`.
     pub const IS_RESULT: bool = true;
+    /// The same, as a type.
+    pub const RESULT: IsResult = IsResult;
 
     /// `Error` for an `Err`.
     #[must_use]
@@ -111,6 +113,10 @@ pub trait NotResult {
     const IS_RESULT: bool = false;
     /// It is not a future that this crate can measure.
     const IS_FUTURE: bool = false;
+    /// The same, as types.
+    const RESULT: IsOther = IsOther;
+    /// The same, as types.
+    const FUTURE: IsOther = IsOther;
 
     /// Always `Ok`.
     fn outcome(&self) -> Outcome {
@@ -119,6 +125,44 @@ pub trait NotResult {
 }
 
 impl<T> NotResult for Probe<'_, T> {}
+
+/// Says of a type that it is a `Result`.
+pub struct IsResult;
+/// Says of a type that it is a boxed future.
+pub struct IsBoxed;
+/// Says of a type that it is neither.
+pub struct IsOther;
+
+/// What a generic type called `Result` has to be, as its outcomes were listed by that name.
+#[diagnostic::on_unimplemented(
+    message = "this type is called `Result` but is none; write `outcome = false`",
+    label = "listed as a `Result`"
+)]
+pub trait NamedResult {}
+impl NamedResult for IsResult {}
+
+/// What a generic type not called `Result` has to be.
+#[diagnostic::on_unimplemented(
+    message = "this type is a `Result`, which its name does not tell; write `outcome = result`",
+    label = "listed as a type without errors"
+)]
+pub trait NotNamedResult {}
+impl NotNamedResult for IsOther {}
+
+/// What a generic type that is not written as a boxed future has to be.
+#[diagnostic::on_unimplemented(
+    message = "this type is a boxed future, which its name does not tell; write `Pin<Box<dyn Future<…>>>` in full",
+    label = "listed as a value"
+)]
+pub trait NotBoxed {}
+impl NotBoxed for IsOther {}
+
+/// Holds where a type is what it was listed as.
+pub const fn named_result(_: &impl NamedResult) {}
+/// Holds where a type is what it was listed as.
+pub const fn not_named_result(_: &impl NotNamedResult) {}
+/// Holds where a type is what it was listed as.
+pub const fn not_boxed(_: &impl NotBoxed) {}
 
 /// The parts of a `Result`, for label expressions that name `ok` or `err`.
 #[diagnostic::on_unimplemented(
@@ -144,6 +188,8 @@ macro_rules! boxed_future {
         impl<'a, X> Probe<'_, Pin<Box<dyn Future<Output = X> $(+ $bound)* + 'a>>> {
             /// It is the future that is measured, not the call that makes it.
             pub const IS_FUTURE: bool = true;
+            /// The same, as a type.
+            pub const FUTURE: IsBoxed = IsBoxed;
         }
 
         impl<'a, T, E> Probe<'_, Pin<Box<dyn Future<Output = Result<T, E>> $(+ $bound)* + 'a>>> {

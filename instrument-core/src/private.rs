@@ -12,12 +12,16 @@ pub use crate::buckets::rising;
 pub use crate::call::{call, enter};
 pub use crate::catalogue::Registration;
 pub use crate::declared::{Counter, Histogram};
-pub use crate::future::{Returned, Settle, Timed};
+pub use crate::future::{Returned, Settle, Timed, resolving};
 pub use crate::label::{
-    Domain, Label, LabelExpr, LabelValue, fold_none, function, unfold_none, values_of_expression,
+    Domain, Label, LabelValue, fold, fold_none, fold_or_none, function, marker, unfold_none,
+    values_of_expression,
 };
 pub use crate::metric::{Desc, Help, Kind, Metric, Place};
-pub use crate::outcome::{NotResult, Outcome, Outcomes, Probe, ResultParts, classify, run};
+pub use crate::outcome::{
+    NotResult, Outcome, Outcomes, Probe, ResultParts, classify, named_result, not_boxed,
+    not_named_result, run,
+};
 pub use crate::rows::{no_text, row, set_row, text};
 pub use crate::site::{Site, Use, When, amount, here};
 

@@ -1,6 +1,6 @@
 //! Parses the arguments of one attribute; every value keeps its span.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::{Error, Expr, Ident, Lit, LitStr, Path, Token, Type, parenthesized};
@@ -130,7 +130,22 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) fn parse(kind: Kind, tokens: TokenStream) -> Result<Self, Error> {
-        (|input: ParseStream<'_>| Self::parse_from(kind, input)).parse2(tokens)
+        let (args, errors) = Self::parse_all(kind, tokens);
+        errors.map_or(Ok(args), Err)
+    }
+
+    /// What can be understood, and every mistake in the rest.
+    pub(crate) fn parse_all(kind: Kind, tokens: TokenStream) -> (Self, Option<Error>) {
+        let (mut args, mut errors) = (Self::empty(kind), None);
+        let parsed = |input: ParseStream<'_>| {
+            args.parse_from(input, &mut errors);
+            Ok(())
+        };
+        if let Err(error) = parsed.parse2(tokens) {
+            collect(&mut errors, error);
+        }
+        args.check(&mut errors);
+        (args, errors)
     }
 
     /// Where an argument of that name was given.
@@ -161,27 +176,23 @@ impl Args {
         }
     }
 
-    fn parse_from(kind: Kind, input: ParseStream<'_>) -> Result<Self, Error> {
-        let mut args = Self::empty(kind);
-        let mut errors: Option<Error> = None;
-        if starts_target(input) {
-            args.target = parse_target(input)?;
-            end_of_argument(input)?;
-        }
+    fn parse_from(&mut self, input: ParseStream<'_>, errors: &mut Option<Error>) {
+        let target = if starts_target(input) {
+            parse_target(input).and_then(|target| {
+                self.target = target;
+                end_of_argument(input)
+            })
+        } else {
+            Ok(())
+        };
+        recover(target, input, errors);
         while !input.is_empty() {
-            let parsed = args
-                .parse_argument(input, &mut errors)
-                .and_then(|()| end_of_argument(input));
-            if let Err(error) = parsed {
-                collect(&mut errors, error);
-                break;
-            }
-        }
-        // What cannot be understood is not parsed further, and must not be an error of its own.
-        input.parse::<TokenStream>()?;
-        match errors {
-            Some(error) => Err(error),
-            None => args.checked(),
+            let argument = self.parse_argument(input, errors);
+            recover(
+                argument.and_then(|()| end_of_argument(input)),
+                input,
+                errors,
+            );
         }
     }
 
@@ -206,16 +217,23 @@ impl Args {
             collect(errors, error);
         }
         self.given.push(Given { word, span });
-        self.argument(&name, input)
+        self.argument(&name, input, errors)
     }
 
-    fn argument(&mut self, name: &Ident, input: ParseStream<'_>) -> Result<(), Error> {
+    fn argument(
+        &mut self,
+        name: &Ident,
+        input: ParseStream<'_>,
+        errors: &mut Option<Error>,
+    ) -> Result<(), Error> {
         match name.to_string().as_str() {
             "labels" => {
                 let list;
                 parenthesized!(list in input);
-                let labels = list.parse_terminated(LabelArg::parse, Token![,])?;
-                self.labels.extend(labels);
+                while !list.is_empty() {
+                    let label = list.parse().map(|label| self.labels.push(label));
+                    recover(label.and_then(|()| end_of_argument(&list)), &list, errors);
+                }
                 return Ok(());
             }
             "in_flight" => {
@@ -231,6 +249,10 @@ impl Args {
                 return Ok(());
             }
             _ => {}
+        }
+        if !input.peek(Token![=]) {
+            let text = format!("K002: `{name}` takes a value; write `{name} = …`");
+            return Err(Error::new(name.span(), text));
         }
         input.parse::<Token![=]>()?;
         match name.to_string().as_str() {
@@ -256,6 +278,19 @@ pub(crate) fn collect(errors: &mut Option<Error>, error: Error) {
     match errors {
         Some(all) => all.combine(error),
         None => *errors = Some(error),
+    }
+}
+
+/// Keeps the error, and goes on after the next comma.
+fn recover(parsed: Result<(), Error>, input: ParseStream<'_>, errors: &mut Option<Error>) {
+    let Err(error) = parsed else {
+        return;
+    };
+    collect(errors, error);
+    while let Ok(token) = input.parse::<TokenTree>() {
+        if matches!(&token, TokenTree::Punct(punct) if punct.as_char() == ',') {
+            break;
+        }
     }
 }
 
@@ -326,7 +361,6 @@ fn skip_value(input: ParseStream<'_>) -> Result<(), Error> {
 impl Parse for LabelArg {
     fn parse(input: ParseStream<'_>) -> Result<Self, Error> {
         let key = input.call(Ident::parse_any)?;
-        names::check_label(&key.unraw().to_string(), key.span())?;
         let ty = if input.peek(Token![:]) {
             input.parse::<Token![:]>()?;
             Some(input.parse()?)

@@ -11,9 +11,11 @@ use syn::parse::{Parse, ParseStream};
 use syn::{Error, Ident, LitStr, Path, Signature, Token, bracketed, parse2};
 
 use crate::args::{Args, Kind, collect};
+use crate::block;
 use crate::expand;
 use crate::function::{self, Function};
-use crate::{block, label};
+use crate::label::{self, Label};
+use crate::shape::Shape;
 
 const WRAPPER: &str = "__merged";
 
@@ -109,7 +111,17 @@ fn merge(kind: Kind, args: TokenStream, item: TokenStream) -> Result<TokenStream
     function.check(kind)?;
     let spec = Spec::new(kind, args);
     // An error in the arguments belongs to this attribute, not to the wrapper that expands later.
-    let krate = Args::parse(kind, spec.args.clone())?.krate;
+    let (args, errors) = Args::parse_all(kind, spec.args.clone());
+    if let Some(mut errors) = errors {
+        let shape = Shape::of(&function.sig);
+        for label in &args.labels {
+            if let Err(error) = Label::resolve(label, &args, &function.sig, &shape) {
+                errors.combine(error);
+            }
+        }
+        return Err(errors);
+    }
+    let krate = args.krate;
     let mut wrapped = match unwrap(&function) {
         Some(wrapped) => wrapped?,
         None => {

@@ -1,7 +1,8 @@
 //! What a function returns: a value, or a future that is the call; and what its type says of the outcome `error`.
 
-use proc_macro2::TokenStream;
-use quote::{ToTokens, quote};
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::spanned::Spanned;
 use syn::{
     AngleBracketedGenericArguments as Generics, GenericArgument, PathArguments, ReturnType,
     Signature, Type, TypeParamBound, parse_quote, parse2,
@@ -218,41 +219,34 @@ impl Returns {
         if !outside {
             // A bare type parameter has no outcome but `ok`, whatever it becomes.
             (returns.inspect, returns.maybe_future) = (given || by_name, false);
-            returns.check =
-                disagreement(by_name, given, maybe_future, &is_result, &is_boxed, private);
+            returns.check = agreement(ty, by_name, given, maybe_future, private);
         }
         returns
     }
 }
 
-/// The compile error for a generic type whose name tells something else than the type itself.
-fn disagreement(
+/// A compile error, if a generic type is something else than its name tells.
+fn agreement(
+    ty: &Type,
     by_name: bool,
     given: bool,
     maybe_future: bool,
-    is_result: &TokenStream,
-    is_boxed: &TokenStream,
     private: &TokenStream,
 ) -> TokenStream {
-    let assert = |condition: TokenStream, text: &str| quote! { const { #private::core::assert!(#condition, #text) }; };
-    let result = match (given, by_name) {
-        (true, _) => TokenStream::new(),
-        (false, true) => assert(
-            is_result.clone(),
-            "this type is called `Result` but is none; write `outcome = false`",
-        ),
-        (false, false) => assert(
-            quote! { !#is_result },
-            "this type is a `Result`, which its name does not tell; write `outcome = result`",
-        ),
+    let span = ty.span().resolved_at(Span::mixed_site());
+    let probe = quote_spanned! { span => <#private::Probe<'_, #ty>> };
+    let holds = if by_name {
+        quote! { named_result }
+    } else {
+        quote! { not_named_result }
     };
-    let future = maybe_future.then(|| {
-        assert(
-            quote! { !#is_boxed },
-            "this type is a boxed future, which its name does not tell; write `Pin<Box<dyn Future<…>>>` in full",
-        )
-    });
-    quote! { #result #future }
+    let result = (!given).then(|| quote_spanned! { span => #private::#holds(&#probe::RESULT); });
+    let future =
+        maybe_future.then(|| quote_spanned! { span => #private::not_boxed(&#probe::FUTURE); });
+    if result.is_none() && future.is_none() {
+        return TokenStream::new();
+    }
+    quote! { const { #[allow(unused_imports)] use #private::NotResult as _; #result #future } }
 }
 
 /// Whether the type may be anything: a path, or what a macro makes.

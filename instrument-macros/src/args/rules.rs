@@ -2,8 +2,10 @@
 
 use proc_macro2::Span;
 use syn::Error;
+use syn::ext::IdentExt;
 
 use super::{Args, Kind, Target, collect};
+use crate::names;
 
 /// What the family that all functions share cannot have, and why it needs a name.
 const NEED_A_NAME: [&str; 9] = [
@@ -50,32 +52,51 @@ const NOT_ON_DECLARED: [(&str, &str); 6] = [
 pub(super) const ERROR_LIMIT: usize = 64;
 
 impl Args {
-    pub(super) fn checked(mut self) -> Result<Self, Error> {
-        let mut errors = None;
-        if self.skip
-            && self
-                .given
-                .iter()
-                .any(|given| given.word != "skip" && given.word != "crate")
-        {
-            let span = self.span_of("skip").unwrap_or_else(Span::call_site);
-            collect(
-                &mut errors,
-                Error::new(span, "K002: `skip` stands alone: nothing is recorded"),
-            );
+    /// Names are checked in any case; the rules between arguments only if all have been understood, as what is missing
+    /// may be what was not.
+    pub(super) fn check(&mut self, errors: &mut Option<Error>) {
+        self.check_names(errors);
+        if errors.is_some() {
+            return;
         }
-        self.check_pairs(&mut errors);
-        self.check_labels(&mut errors);
+        let alone = self
+            .given
+            .iter()
+            .all(|given| matches!(given.word.as_str(), "skip" | "crate"));
+        if self.skip && !alone {
+            let span = self.span_of("skip").unwrap_or_else(Span::call_site);
+            let text = "K002: `skip` stands alone: nothing is recorded";
+            collect(errors, Error::new(span, text));
+        }
+        self.check_pairs(errors);
+        self.check_free(errors);
         match &self.target {
-            Target::Shared => self.check_shared(&mut errors),
-            Target::Declared(_) => self.check_declared(&mut errors),
+            Target::Shared => self.check_shared(errors),
+            Target::Declared(_) => self.check_declared(errors),
             Target::Named(_) => {}
         }
-        if self.limit.is_none() && self.span_of("error_label").is_some() {
+        if self.limit.is_none() && self.has_free_label() && self.span_of("error_label").is_some() {
             let limit = ERROR_LIMIT;
-            self.limit = self.has_free_label().then(|| syn::parse_quote! { #limit });
+            self.limit = Some(syn::parse_quote! { #limit });
         }
-        errors.map_or(Ok(self), Err)
+    }
+
+    fn check_names(&self, errors: &mut Option<Error>) {
+        if let Target::Named(name) = &self.target
+            && let Err(error) = names::complete(self.kind, name)
+        {
+            collect(errors, error);
+        }
+        for (i, label) in self.labels.iter().enumerate() {
+            let key = &label.key;
+            if let Err(error) = names::check_label(&key.unraw().to_string(), key.span()) {
+                collect(errors, error);
+            }
+            if self.labels[..i].iter().any(|other| other.key == *key) {
+                let text = format!("K004: the label `{key}` is given twice");
+                collect(errors, Error::new(key.span(), text));
+            }
+        }
     }
 
     fn check_pairs(&self, errors: &mut Option<Error>) {
@@ -108,13 +129,7 @@ impl Args {
         self.labels.iter().any(|label| label.free.is_some())
     }
 
-    fn check_labels(&self, errors: &mut Option<Error>) {
-        for (i, label) in self.labels.iter().enumerate() {
-            if self.labels[..i].iter().any(|other| other.key == label.key) {
-                let text = format!("K004: the label `{}` is given twice", label.key);
-                collect(errors, Error::new(label.key.span(), text));
-            }
-        }
+    fn check_free(&self, errors: &mut Option<Error>) {
         let declared = matches!(self.target, Target::Declared(_));
         match (
             self.labels.iter().find_map(|label| label.free),

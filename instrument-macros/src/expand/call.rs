@@ -49,7 +49,7 @@ impl Context<'_> {
             Shape::Future(_) => {
                 let hold = self.hold(&statements);
                 let future = quote! { #private::run(move || { #hold #statements }) };
-                self.timed(&all, &finish, &future)
+                self.timed(&all, &finish, &self.resolving(&future))
             }
             Shape::Boxed(_) => self.boxed(&all, &finish, body),
         }
@@ -148,13 +148,22 @@ impl Context<'_> {
             future,
         }) = Tail::of(&body.stream())
         {
-            let timed = timed(&future);
+            let timed = timed(&self.resolving(&future));
             return quote! { #entry #before #path(#timed) };
         }
         let (ty, statements) = (nameable(self.sig), body.stream());
         let hold = self.hold(&statements);
         let timed = timed(&quote! { #private::run(move || -> #ty { #hold #statements }) });
         quote! { #entry #private::Box::pin(#timed) }
+    }
+
+    /// A future that has to have the output that the signature says, where it can be said.
+    fn resolving(&self, future: &TokenStream) -> TokenStream {
+        let private = &self.private;
+        match self.shape.output() {
+            Some(ty) if !mentions(ty, "impl") => quote! { #private::resolving::<#ty, _>(#future) },
+            _ => future.clone(),
+        }
     }
 
     /// An early return that is never taken: it tells the type of an async block, so that errors in the

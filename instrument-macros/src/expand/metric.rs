@@ -1,8 +1,9 @@
 //! The metrics of a site in the expansion: what the catalogue knows of each.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens, quote};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::Error;
+use syn::spanned::Spanned;
 
 use super::member::{Member, Role};
 use super::{Context, Instrument};
@@ -22,7 +23,9 @@ impl Context<'_> {
             Some(path) => {
                 let kind = Ident::new(member.role.kind(one.args.kind), Span::call_site());
                 let keys = one.labels.iter().map(Label::key);
-                quote! { declared(#private::#kind::metric(&#path), &[#(#keys),*]) }
+                let metric =
+                    quote_spanned! { path.span().resolved_at(Span::mixed_site()) => &#path };
+                quote! { declared(#private::#kind::metric(#metric), &[#(#keys),*]) }
             }
             None => {
                 let metric = self.metric(one, member)?;
@@ -157,11 +160,8 @@ impl Context<'_> {
                 Part::Ret => quote! { &#returned },
             });
         }
-        quote! {
-            #private::values_of_expression(|#[allow(unused_variables)] (#(#pats,)*): (#(#types,)*)| {
-                use #private::LabelExpr as _;
-                (#expr).__marker()
-            })
-        }
+        let span = expr.span().resolved_at(Span::mixed_site());
+        let values = quote_spanned! { span => #private::values_of_expression };
+        quote! { #values(|#[allow(unused_variables)] (#(#pats,)*): (#(#types,)*)| #private::marker(&(#expr))) }
     }
 }

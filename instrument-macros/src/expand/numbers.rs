@@ -3,8 +3,9 @@
 //! A slot counts like a clock: each label of a finite type is a digit, in their order; free text is the highest digit, a
 //! row. Labels that wait for the result start as `none` and are set again at the end.
 
-use proc_macro2::{Ident, TokenStream};
-use quote::{ToTokens, format_ident, quote};
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::spanned::Spanned;
 
 use super::member::Member;
 use super::{Context, Instrument};
@@ -172,14 +173,15 @@ impl Context<'_> {
         let Label::Value { expr, ty, .. } = label else {
             return slot.clone();
         };
+        // Errors about the value point at the expression, but it is not the user who borrows it.
+        let span = expr.span().resolved_at(Span::mixed_site());
+        let value = quote_spanned! { span => &(#expr) };
         if let Some(path) = one.declared() {
-            return quote! { #slot + { use #private::LabelExpr as _; (#expr).__at::<#index, _>(#path.labels()) } };
+            return quote! { #slot + #path.__at::<#index>(#value) };
         }
-        let method = format_ident!("{}", if or_none { "__fold_or_none" } else { "__fold" });
-        match ty {
-            Some(ty) => quote! { <#ty as #private::LabelExpr>::#method(&(#expr), #slot) },
-            None => quote! { { use #private::LabelExpr as _; (#expr).#method(#slot) } },
-        }
+        let fold = format_ident!("{}", if or_none { "fold_or_none" } else { "fold" });
+        let ty = ty.as_ref().map(|ty| quote! { ::<#ty> });
+        quote! { #private::#fold #ty (#value, #slot) }
     }
 
     /// Completes a number with the labels that name the returned value.

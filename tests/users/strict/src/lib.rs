@@ -106,6 +106,15 @@ pub fn opaque(lots: u32) -> impl Future<Output = Result<u32, ()>> + Send {
     async move { Result::Ok(lots) }
 }
 
+#[timed(crate = ::kit)]
+#[expect(
+    dead_code,
+    reason = "an annotated function that nobody calls is still told"
+)]
+fn never_called() -> Result<u32, ()> {
+    Result::Ok(1)
+}
+
 /// A book.
 #[derive(Debug)]
 pub struct Book<T>(

@@ -7,7 +7,9 @@ use std::net::SocketAddr;
 use instrument_core::{Exporter, ServeError};
 use tokio_util::sync::CancellationToken;
 
+pub mod engine;
 pub mod log;
+mod metrics;
 
 /// The JSON body of `/health` while the program is ready; the predecessor's.
 pub const HEALTHY: &str = r#"{"service":"thunes-metrics","status":"ok"}"#;

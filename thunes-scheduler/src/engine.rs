@@ -27,6 +27,8 @@ pub use trigger::{Trigger, TriggerError};
 use crate::metrics::JobSeries;
 use runner::Runner;
 
+pub(crate) use runner::chain;
+
 /// What is known of every job of an engine, for listings and summaries.
 #[derive(Debug, Clone, Default)]
 pub struct Board(Arc<Mutex<BTreeMap<String, JobStatus>>>);

@@ -55,7 +55,13 @@ impl Plan {
         let path = path
             .or_else(|| std::env::var("PATH").ok())
             .unwrap_or_default();
-        let program = resolve(command, &path).ok_or_else(|| {
+        // A path counts from the server's folder, a bare name is looked for.
+        let named = if command.contains('/') {
+            folder.join(command).to_string_lossy().into_owned()
+        } else {
+            command.clone()
+        };
+        let program = resolve(&named, &path).ok_or_else(|| {
             Failure::new(Reason::Spawn, format!("there is no command {command:?}"))
         })?;
         let command = Command {

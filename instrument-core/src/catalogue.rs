@@ -3,7 +3,15 @@
 use std::collections::BTreeMap;
 
 use crate::label::Label;
-use crate::metric::{Desc, Help, Kind, Metric, Place};
+use crate::metric::{Desc, Kind, Metric, Place};
+use crate::site::{Site, Use};
+
+mod conflict;
+mod help;
+mod own;
+
+pub use conflict::Conflict;
+pub(crate) use own::OwnMetrics;
 
 /// The most series that one site or declared metric may have.
 pub const SERIES_LIMIT: usize = 1000;
@@ -17,43 +25,56 @@ pub const FUNCTION_BUCKETS: [f64; 14] = [
     1e-6, 1e-5, 5e-5, 1e-4, 5e-4, 1e-3, 5e-3, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0,
 ];
 
-/// What an attribute or a declaration hands to the linker: a metric, and who moves it.
-pub struct Registration {
-    metric: &'static Metric,
-    place: Place,
-    function: Option<fn() -> String>,
-    /// The label keys that an attribute gives to a declared metric.
-    keys: Option<&'static [&'static str]>,
+/// The name of the family of calls that run, shared by every attribute with `in_flight` and without a name.
+pub const FUNCTION_CALLS_IN_FLIGHT: &str = "function_calls_in_flight";
+
+/// What an attribute or a declaration hands to the linker.
+pub enum Registration {
+    /// An annotated function.
+    Site(&'static Site),
+    /// A declared metric, and where.
+    Declared(&'static Metric, Place),
 }
 
 inventory::collect!(Registration);
 
-impl Registration {
-    /// A declared metric.
-    #[must_use]
-    pub const fn declared(metric: &'static Metric) -> Self {
+/// A metric, and who moves it.
+struct Entry {
+    metric: &'static Metric,
+    place: Place,
+    function: Option<String>,
+    /// The label keys that an attribute gives to a declared metric.
+    keys: Option<&'static [&'static str]>,
+}
+
+impl Entry {
+    fn declared(metric: &'static Metric, place: Place) -> Self {
         Self {
             metric,
-            place: metric.desc().place,
+            place,
             function: None,
             keys: None,
         }
     }
 
-    /// A function that moves `metric`; `keys` are its labels, if the metric is a declared one.
-    #[must_use]
-    pub const fn site(
-        metric: &'static Metric,
-        place: Place,
-        function: fn() -> String,
-        keys: Option<&'static [&'static str]>,
-    ) -> Self {
-        Self {
-            metric,
-            place,
-            function: Some(function),
-            keys,
-        }
+    fn all_of(registration: &Registration) -> Vec<Self> {
+        let site = match registration {
+            Registration::Declared(metric, place) => return vec![Self::declared(metric, *place)],
+            Registration::Site(site) => *site,
+        };
+        let entry = |one: &'static Use| Self {
+            metric: one.metric(),
+            place: site.place,
+            function: Some((site.function)()),
+            keys: one.keys(),
+        };
+        site.uses.iter().map(entry).collect()
+    }
+
+    /// The label keys it brings along, in its own order.
+    fn keys(&self) -> Vec<&'static str> {
+        self.keys
+            .map_or_else(|| keys(self.metric.desc()), <[_]>::to_vec)
     }
 }
 
@@ -74,6 +95,8 @@ pub struct Family {
     pub sites: Vec<SiteOf>,
     pub(crate) metrics: Vec<&'static Metric>,
     explicit_help: Option<(&'static str, Place)>,
+    /// One call in so many is recorded.
+    sample: u32,
 }
 
 /// A place that feeds a family.
@@ -83,87 +106,6 @@ pub struct SiteOf {
     pub place: Place,
     /// The function's path below its module; `None` for a declaration.
     pub function: Option<String>,
-}
-
-/// Two places of one program that cannot both be true.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum Conflict {
-    /// One name, two shapes.
-    #[error("`{name}` has two kinds: {first_kind} at {first}, {second_kind} at {second}; rename one", first_kind = first_kind.name(), second_kind = second_kind.name())]
-    Kind {
-        /// The family.
-        name: &'static str,
-        /// The kind that was met first.
-        first_kind: Kind,
-        /// Its place.
-        first: Place,
-        /// The other kind.
-        second_kind: Kind,
-        /// Its place.
-        second: Place,
-    },
-    /// One name, two sets of labels.
-    #[error(
-        "`{name}` has two sets of labels: {first_keys:?} at {first}, {second_keys:?} at {second}; give both the same keys or rename one"
-    )]
-    Labels {
-        /// The family.
-        name: &'static str,
-        /// The keys that were met first.
-        first_keys: Vec<&'static str>,
-        /// Their place.
-        first: Place,
-        /// The other keys.
-        second_keys: Vec<&'static str>,
-        /// Their place.
-        second: Place,
-    },
-    /// One name, two lists of buckets.
-    #[error(
-        "`{name}` has two lists of buckets: {first_buckets:?} at {first}, {second_buckets:?} at {second}; give both the same or rename one"
-    )]
-    Buckets {
-        /// The family.
-        name: &'static str,
-        /// The bounds that were met first.
-        first_buckets: &'static [f64],
-        /// Their place.
-        first: Place,
-        /// The other bounds.
-        second_buckets: &'static [f64],
-        /// Their place.
-        second: Place,
-    },
-    /// One name, two explicit help texts.
-    #[error(
-        "`{name}` has two help texts: {first_help:?} at {first}, {second_help:?} at {second}; keep one"
-    )]
-    Help {
-        /// The family.
-        name: &'static str,
-        /// The text that was met first.
-        first_help: &'static str,
-        /// Its place.
-        first: Place,
-        /// The other text.
-        second_help: &'static str,
-        /// Its place.
-        second: Place,
-    },
-    /// More series from one place than anyone can read.
-    #[error(
-        "`{name}` at {place} has {series} series; at most {limit} are accepted: drop a label or some of its values"
-    )]
-    TooManySeries {
-        /// The family.
-        name: &'static str,
-        /// The place.
-        place: Place,
-        /// How many it has.
-        series: usize,
-        /// How many are accepted.
-        limit: usize,
-    },
 }
 
 impl Family {
@@ -178,6 +120,7 @@ impl Family {
             sites: Vec::new(),
             metrics: Vec::new(),
             explicit_help: None,
+            sample: 1,
         }
     }
 
@@ -185,11 +128,12 @@ impl Family {
         self.sites[0].place
     }
 
-    fn add(&mut self, registration: &Registration, conflicts: &mut Vec<Conflict>) {
-        let (metric, place) = (registration.metric, registration.place);
-        let function = registration.function.map(|function| function());
-        self.sites.push(SiteOf { place, function });
+    fn add(&mut self, entry: Entry, conflicts: &mut Vec<Conflict>) {
+        let (metric, place) = (entry.metric, entry.place);
         let desc = metric.desc();
+        let keys = (entry.keys.is_some(), entry.keys());
+        let function = entry.function;
+        self.sites.push(SiteOf { place, function });
         if desc.kind != self.kind {
             // Another kind has other labels and buckets too; that is one mistake, not three.
             conflicts.push(Conflict::Kind {
@@ -197,43 +141,47 @@ impl Family {
                 first_kind: self.kind,
                 first: self.first_place(),
                 second_kind: desc.kind,
-                second: desc.place,
+                second: place,
             });
             return;
         }
-        self.check_keys(registration, conflicts);
+        self.check_keys(keys, place, conflicts);
         if !self
             .metrics
             .iter()
             .any(|known| std::ptr::eq(*known, metric))
         {
-            self.check_shape(desc, conflicts);
+            self.check_shape(desc, place, conflicts);
             self.metrics.push(metric);
         }
     }
 
-    fn check_keys(&self, registration: &Registration, conflicts: &mut Vec<Conflict>) {
-        let desc = registration.metric.desc();
-        let mut second_keys = registration.keys.map_or_else(|| keys(desc), <[_]>::to_vec);
-        let mut first_keys = self.keys.clone();
-        if registration.keys.is_none() {
-            // Families of several sites need the same keys; their order is the page's, not the source's.
-            second_keys.sort_unstable();
-            first_keys.sort_unstable();
+    /// A declared metric wants its labels in its own order; families of several sites need the same keys, and their
+    /// order is the page's.
+    fn check_keys(
+        &self,
+        (ordered, second_keys): (bool, Vec<&'static str>),
+        second: Place,
+        conflicts: &mut Vec<Conflict>,
+    ) {
+        let (mut one, mut other) = (self.keys.clone(), second_keys.clone());
+        if !ordered {
+            one.sort_unstable();
+            other.sort_unstable();
         }
-        if second_keys != first_keys {
+        if one != other {
             conflicts.push(Conflict::Labels {
                 name: self.name,
                 first_keys: self.keys.clone(),
                 first: self.first_place(),
-                second_keys: registration.keys.map_or_else(|| keys(desc), <[_]>::to_vec),
-                second: registration.place,
+                second_keys,
+                second,
             });
         }
     }
 
-    fn check_shape(&mut self, desc: &Desc, conflicts: &mut Vec<Conflict>) {
-        let (name, first, second) = (self.name, self.first_place(), desc.place);
+    fn check_shape(&mut self, desc: &Desc, second: Place, conflicts: &mut Vec<Conflict>) {
+        let (name, first) = (self.name, self.first_place());
         if buckets(desc) != self.buckets {
             let (first_buckets, second_buckets) = (self.buckets, buckets(desc));
             conflicts.push(Conflict::Buckets {
@@ -244,14 +192,8 @@ impl Family {
                 second,
             });
         }
-        let series = desc
-            .labels
-            .iter()
-            .map(|label| label.values().len())
-            .product::<usize>()
-            * desc.outcomes.names().count().max(1);
-        if series > SERIES_LIMIT {
-            let (place, limit) = (desc.place, SERIES_LIMIT);
+        let (place, series, limit) = (second, series(desc), SERIES_LIMIT);
+        if series > limit {
             conflicts.push(Conflict::TooManySeries {
                 name,
                 place,
@@ -259,50 +201,8 @@ impl Family {
                 limit,
             });
         }
-        self.take_help(desc, conflicts);
-    }
-
-    fn take_help(&mut self, desc: &Desc, conflicts: &mut Vec<Conflict>) {
-        match (desc.help, self.explicit_help) {
-            (Help::Explicit(text), None) => {
-                self.help = first_sentence(text);
-                self.explicit_help = Some((text, desc.place));
-            }
-            (Help::Explicit(second_help), Some((first_help, first)))
-                if first_help != second_help =>
-            {
-                let (name, second) = (self.name, desc.place);
-                conflicts.push(Conflict::Help {
-                    name,
-                    first_help,
-                    first,
-                    second_help,
-                    second,
-                });
-            }
-            (Help::Doc(text), None) if self.help.is_empty() => self.help = first_sentence(text),
-            _ => {}
-        }
-    }
-
-    fn settle_help(&mut self) {
-        match self.name {
-            FUNCTION_DURATION => {
-                "Duration of annotated functions, by how they ended.".clone_into(&mut self.help);
-            }
-            FUNCTION_CALLS => {
-                "Calls of annotated functions, by how they ended.".clone_into(&mut self.help);
-            }
-            _ if self.help.is_empty() => {
-                let what = match self.kind {
-                    Kind::Histogram => "Duration of",
-                    Kind::Counter | Kind::Gauge => "Calls of",
-                };
-                let function = self.sites[0].function.as_deref().unwrap_or(self.name);
-                self.help = format!("{what} {function}.");
-            }
-            _ => {}
-        }
+        self.sample = self.sample.max(desc.sample);
+        self.take_help(desc, second, conflicts);
     }
 }
 
@@ -322,22 +222,30 @@ fn buckets(desc: &Desc) -> &'static [f64] {
     }
 }
 
-/// The text up to its first full stop that ends a sentence, on one line, with that full stop.
-fn first_sentence(text: &str) -> String {
-    let mut line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if let Some(end) = line.find(". ") {
-        line.truncate(end + 1);
-    }
-    if !line.is_empty() && !line.ends_with(['.', '!', '?']) {
-        line.push('.');
-    }
-    line
+/// How many series it can have.
+fn series(desc: &Desc) -> usize {
+    let fixed: usize = desc
+        .labels
+        .iter()
+        .filter(|label| !label.domain.is_free())
+        .map(|label| label.values().len())
+        .product();
+    let rows = if desc.limit > 0 { desc.limit + 1 } else { 1 };
+    fixed * rows * desc.outcomes.names().count().max(1)
 }
 
 /// Everything that this program can emit, by name.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Catalogue {
     families: BTreeMap<&'static str, Family>,
+    sites: Vec<&'static Site>,
+    own: OwnMetrics,
+}
+
+impl std::fmt::Debug for Catalogue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.families.values()).finish()
+    }
 }
 
 impl Catalogue {
@@ -346,24 +254,41 @@ impl Catalogue {
     /// # Errors
     /// Every conflict found, in the order of the source.
     pub(crate) fn collect() -> Result<Self, Vec<Conflict>> {
-        let mut all: Vec<&Registration> = inventory::iter::<Registration>.into_iter().collect();
-        // The linker's order is not the source's, and a declaration comes before its uses.
-        all.sort_by_key(|one| (one.function.is_some(), one.place.file(), one.place.line()));
-        let (mut catalogue, mut conflicts) = (Self::default(), Vec::new());
-        for registration in all {
-            let name = registration.metric.desc().name;
-            catalogue
-                .families
-                .entry(name)
-                .or_insert_with(|| Family::new(registration.metric))
-                .add(registration, &mut conflicts);
+        let mut sites = Vec::new();
+        let mut all = Vec::new();
+        for registration in inventory::iter::<Registration> {
+            all.extend(Entry::all_of(registration));
+            if let Registration::Site(site) = registration {
+                sites.push(*site);
+            }
         }
-        catalogue
-            .families
-            .values_mut()
-            .for_each(Family::settle_help);
+        // The linker's order is not the source's, and a declaration comes before its uses.
+        all.sort_by_key(|one: &Entry| {
+            // Attributes of one function share a place.
+            let buckets = one.metric.desc().buckets.iter();
+            let buckets: Vec<_> = buckets.map(|bound| bound.to_bits()).collect();
+            let place = (one.place.file(), one.place.line());
+            (one.function.is_some(), place, buckets)
+        });
+        let own = OwnMetrics::of(all.iter().map(|one| (one.metric, one.place)));
+        all.extend(
+            own.all()
+                .map(|(metric, place)| Entry::declared(metric, place)),
+        );
+        let (mut families, mut conflicts) = (BTreeMap::new(), Vec::new());
+        for entry in all {
+            families
+                .entry(entry.metric.desc().name)
+                .or_insert_with(|| Family::new(entry.metric))
+                .add(entry, &mut conflicts);
+        }
+        families.values_mut().for_each(Family::settle_help);
         if conflicts.is_empty() {
-            Ok(catalogue)
+            Ok(Self {
+                families,
+                sites,
+                own,
+            })
         } else {
             Err(conflicts)
         }
@@ -379,22 +304,14 @@ impl Catalogue {
     pub fn family(&self, name: &str) -> Option<&Family> {
         self.families.get(name)
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+    /// The annotated functions.
+    pub(crate) fn sites(&self) -> impl Iterator<Item = &'static Site> {
+        self.sites.iter().copied()
+    }
 
-    #[test]
-    fn help_is_one_sentence_on_one_line() {
-        assert_eq!(
-            first_sentence(" Fetches bars.\n They are cached."),
-            "Fetches bars."
-        );
-        assert_eq!(
-            first_sentence("Fetches\n  0.5 s of bars"),
-            "Fetches 0.5 s of bars."
-        );
-        assert_eq!(first_sentence(""), "");
+    /// The metrics that this crate keeps of itself.
+    pub(crate) const fn own(&self) -> &OwnMetrics {
+        &self.own
     }
 }

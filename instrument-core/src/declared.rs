@@ -4,8 +4,7 @@ use std::marker::PhantomData;
 
 use crate::clock;
 use crate::label::{Label, LabelExpr, LabelSet, LabelValue};
-use crate::metric::{Desc, Help, Kind, Metric, Place};
-use crate::outcome::Outcomes;
+use crate::metric::{Desc, Help, Kind, Metric};
 
 macro_rules! declared {
     ($(#[$doc:meta])* $name:ident, $kind:ident) => {
@@ -23,18 +22,12 @@ macro_rules! declared {
                 name: &'static str,
                 help: &'static str,
                 labels: &'static [Label],
-                place: Place,
             ) -> Self {
-                let desc = Desc {
-                    name,
-                    kind: Kind::$kind,
-                    help: Help::Explicit(help),
-                    labels,
-                    outcomes: Outcomes::NONE,
-                    buckets: &[],
-                    compute: None,
-                    place,
-                };
+                let help = Help::Explicit(help);
+                Self::of(Desc { help, labels, ..Desc::new(name, Kind::$kind) })
+            }
+
+            pub(crate) const fn of(desc: Desc) -> Self {
                 Self { metric: Metric::new(desc), labels: PhantomData }
             }
 
@@ -78,16 +71,22 @@ declared! {
     Counter, Counter
 }
 declared! {
-    /// A value that rises and falls.
+    /// A value that rises and falls: `set`, `add`, `hold` (one more until the guard is dropped).
     ///
     /// ```
     /// instrument_core::metrics! {
     ///     /// Open positions.
     ///     static POSITIONS: Gauge = "docs_open_positions";
+    ///     /// Seconds since the start, computed at each scrape.
+    ///     static UPTIME: Gauge = "docs_uptime_seconds", compute = instrument_core::uptime_seconds;
     /// }
     ///
     /// let exporter = instrument_core::install()?;
     /// POSITIONS.set(3.0);
+    /// {
+    ///     let _held = POSITIONS.hold();
+    ///     assert!(exporter.render().contains("docs_open_positions 4\n"));
+    /// }
     /// assert!(exporter.render().contains("docs_open_positions 3\n"));
     /// # Ok::<(), instrument_core::InstallError>(())
     /// ```
@@ -163,6 +162,56 @@ impl<A: LabelValue + 'static> Info<(A,)> {
     }
 }
 
+/// One more in a gauge for as long as it lives; made by [`Gauge::hold`].
+#[must_use = "a guard that is dropped at once holds nothing"]
+#[derive(Debug)]
+pub struct Held<'a> {
+    metric: &'a Metric,
+    slot: usize,
+}
+
+impl<'a> Held<'a> {
+    fn new(metric: &'a Metric, slot: usize) -> Self {
+        metric.in_flight(slot, 1.0);
+        Self { metric, slot }
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.metric.in_flight(self.slot, -1.0);
+    }
+}
+
+/// Seconds on their way into a histogram; made by [`Histogram::time`].
+#[must_use = "a timer that is dropped at once measures nothing"]
+#[derive(Debug)]
+pub struct Timer<'a> {
+    metric: &'a Metric,
+    slot: usize,
+    started: u64,
+}
+
+impl<'a> Timer<'a> {
+    fn new(metric: &'a Metric, slot: usize) -> Self {
+        let started = clock::ticks();
+        Self {
+            metric,
+            slot,
+            started,
+        }
+    }
+}
+
+impl Drop for Timer<'_> {
+    fn drop(&mut self) {
+        if self.started != 0 {
+            let seconds = clock::seconds_since(self.started);
+            self.metric.record(self.slot, seconds);
+        }
+    }
+}
+
 macro_rules! recording {
     ($set:ty; $($label:ident $value:ident $index:literal)*) => {
         impl<$($label: LabelValue + 'static),*> Counter<$set> {
@@ -187,6 +236,18 @@ macro_rules! recording {
                 self.metric.gauge(slot, |gauge| gauge.set(to));
             }
 
+            /// Adds `change`, which may be negative.
+            #[inline]
+            pub fn add(&self, $($value: $label,)* change: f64) {
+                let slot = 0 $(+ $value.__at::<$index, $set>(PhantomData))*;
+                self.metric.gauge(slot, |gauge| gauge.increment(change));
+            }
+
+            /// Adds one until the guard is dropped.
+            pub fn hold(&self $(, $value: $label)*) -> Held<'_> {
+                Held::new(&self.metric, 0 $(+ $value.__at::<$index, $set>(PhantomData))*)
+            }
+
             /// Sets the value to the present, in unix seconds.
             pub fn set_to_now(&self $(, $value: $label)*) {
                 self.set($($value,)* clock::unix_seconds());
@@ -198,6 +259,11 @@ macro_rules! recording {
             #[inline]
             pub fn observe(&self, $($value: $label,)* observation: f64) {
                 self.metric.record(0 $(+ $value.__at::<$index, $set>(PhantomData))*, observation);
+            }
+
+            /// Observes the seconds until the guard is dropped.
+            pub fn time(&self $(, $value: $label)*) -> Timer<'_> {
+                Timer::new(&self.metric, 0 $(+ $value.__at::<$index, $set>(PhantomData))*)
             }
         }
     };

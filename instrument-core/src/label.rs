@@ -19,8 +19,9 @@ use std::marker::PhantomData;
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a label: its values are not known when the program starts",
-    label = "needs `LabelValue`",
-    note = "derive `LabelValue` on an enum without fields, or use a `bool` or a string literal"
+    label = "K006: needs `LabelValue`",
+    note = "derive `LabelValue` on an enum without fields, or `ErrorLabel` on one with fields; a `bool` and a string literal are labels too",
+    note = "for free text write `key = %expression` with `limit = n`; for values known from configuration, `configured` in `metrics!`"
 )]
 pub trait LabelValue {
     /// The text of every value, in the order of [`index`](Self::index).
@@ -39,6 +40,14 @@ impl LabelValue for bool {
 }
 
 impl<T: LabelValue + ?Sized> LabelValue for &T {
+    const VALUES: &'static [&'static str] = T::VALUES;
+
+    fn index(&self) -> usize {
+        T::index(self)
+    }
+}
+
+impl<T: LabelValue + ?Sized> LabelValue for Box<T> {
     const VALUES: &'static [&'static str] = T::VALUES;
 
     fn index(&self) -> usize {
@@ -154,6 +163,17 @@ pub enum Domain {
     Values(fn() -> &'static [&'static str]),
     /// The values of a type, and `none` for calls that end in another way.
     ValuesOrNone(fn() -> &'static [&'static str]),
+    /// Free text; the values come with the calls, up to a limit.
+    Free,
+    /// Free text known from configuration; the values come with the guards of their series.
+    Configured,
+}
+
+impl Domain {
+    /// Whether the values are unknown when the program starts.
+    pub(crate) const fn is_free(self) -> bool {
+        matches!(self, Self::Free | Self::Configured)
+    }
 }
 
 /// A label of a metric: its key and its values.
@@ -175,7 +195,34 @@ impl Label {
         }
     }
 
-    /// Every value, in slot order.
+    /// The label `module` of the shared families.
+    #[must_use]
+    pub const fn module(path: &'static str) -> Self {
+        Self {
+            key: "module",
+            domain: Domain::Literal(path),
+        }
+    }
+
+    /// The label `function` of the shared families.
+    #[must_use]
+    pub const fn function(path: fn() -> String) -> Self {
+        Self {
+            key: "function",
+            domain: Domain::Text(path),
+        }
+    }
+
+    /// A label of free text, for values known from configuration.
+    #[must_use]
+    pub const fn configured(key: &'static str) -> Self {
+        Self {
+            key,
+            domain: Domain::Configured,
+        }
+    }
+
+    /// Every value, in slot order; none for free text.
     pub(crate) fn values(&self) -> Vec<String> {
         let owned = |values: &[&str]| values.iter().map(|&value| value.to_owned()).collect();
         match self.domain {
@@ -187,6 +234,7 @@ impl Label {
                 all.push("none".to_owned());
                 all
             }
+            Domain::Free | Domain::Configured => Vec::new(),
         }
     }
 }

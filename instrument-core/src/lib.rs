@@ -41,26 +41,38 @@ extern crate self as instrument_core;
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
+mod buckets;
+mod call;
 mod catalogue;
 mod clock;
+mod computed;
+mod configured;
 mod declared;
 mod endpoint;
 mod exposition;
+mod future;
 mod health;
 mod install;
 mod label;
 mod metric;
+mod observe;
 mod outcome;
+mod process;
+mod rows;
+#[cfg(feature = "tokio-metrics")]
+mod runtime;
+mod sample;
 pub mod shutdown;
 mod site;
 mod storage;
 
 pub use catalogue::{
-    Catalogue, Conflict, FUNCTION_BUCKETS, FUNCTION_CALLS, FUNCTION_DURATION, Family, SERIES_LIMIT,
-    SiteOf,
+    Catalogue, Conflict, FUNCTION_BUCKETS, FUNCTION_CALLS, FUNCTION_CALLS_IN_FLIGHT,
+    FUNCTION_DURATION, Family, SERIES_LIMIT, SiteOf,
 };
 pub use clock::{uptime, uptime_seconds};
-pub use declared::{Counter, Gauge, Histogram, Info};
+pub use configured::{Configured, Series};
+pub use declared::{Counter, Gauge, Held, Histogram, Info, Timer};
 pub use endpoint::{ServeError, Server, loopback};
 pub use exposition::Samples;
 pub use health::{Heartbeat, limit_for};
@@ -68,4 +80,12 @@ pub use install::{Builder, Exporter, InstallError, install};
 pub use label::LabelValue;
 pub use metric::{Kind, Place};
 
-pub use instrument_macros::{LabelValue, counted, metrics, timed};
+pub use instrument_macros::{ErrorLabel, LabelValue, counted, timed};
+
+/// Declares metrics that are not calls, as statics.
+#[macro_export]
+macro_rules! metrics {
+    ($($declaration:tt)*) => {
+        $crate::__private::__metrics! { { $crate } $($declaration)* }
+    };
+}

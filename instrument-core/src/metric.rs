@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::label::Label;
 use crate::outcome::{Outcome, Outcomes};
+use crate::rows::Rows;
 
 /// What a family's samples mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,8 +96,28 @@ pub struct Desc {
     pub buckets: &'static [f64],
     /// Computes a gauge at each scrape.
     pub compute: Option<fn() -> f64>,
-    /// Where it is declared.
-    pub place: Place,
+    /// The most values that its labels of free text take together; all further ones are `_other`.
+    pub limit: usize,
+    /// One call in so many is recorded.
+    pub sample: u32,
+}
+
+impl Desc {
+    /// A family without labels, buckets of its own, or help.
+    #[must_use]
+    pub const fn new(name: &'static str, kind: Kind) -> Self {
+        Self {
+            name,
+            kind,
+            help: Help::Missing,
+            labels: &[],
+            outcomes: Outcomes::NONE,
+            buckets: &[],
+            compute: None,
+            limit: 0,
+            sample: 1,
+        }
+    }
 }
 
 /// A family as a static: its description, and its storage once `install()` has bound it.
@@ -106,6 +127,8 @@ pub struct Metric {
     desc: Desc,
     live: AtomicBool,
     slots: OnceLock<Slots>,
+    /// The series of labels with free text, if it has any.
+    rows: OnceLock<Box<Rows>>,
 }
 
 impl std::fmt::Debug for Metric {
@@ -132,7 +155,23 @@ impl Metric {
             desc,
             live: AtomicBool::new(false),
             slots: OnceLock::new(),
+            rows: OnceLock::new(),
         }
+    }
+
+    /// One of the families that all functions share: durations, calls, or calls that run.
+    #[must_use]
+    pub const fn shared(kind: Kind, labels: &'static [Label], outcomes: Outcomes) -> Self {
+        let name = match kind {
+            Kind::Histogram => crate::catalogue::FUNCTION_DURATION,
+            Kind::Counter => crate::catalogue::FUNCTION_CALLS,
+            Kind::Gauge => crate::catalogue::FUNCTION_CALLS_IN_FLIGHT,
+        };
+        Self::new(Desc {
+            labels,
+            outcomes,
+            ..Desc::new(name, kind)
+        })
     }
 
     /// What is known of it when the program is built.
@@ -150,6 +189,10 @@ impl Metric {
         if self.slots.set(slots).is_ok() {
             self.live.store(true, Ordering::Relaxed);
         }
+    }
+
+    pub(crate) fn is_bound(&self) -> bool {
+        self.slots.get().is_some()
     }
 
     /// Switches recording on or off.
@@ -179,27 +222,39 @@ impl Metric {
         if self.desc.outcomes.is_empty() {
             labels
         } else {
-            labels * Outcome::ALL.len() + outcome as usize
+            labels * self.desc.outcomes.slots() + outcome as usize
         }
+    }
+
+    /// Gives labels of free text a place to be kept.
+    pub(crate) fn bind_rows(&self, rows: Rows) {
+        // As with the slots, the first binding stays.
+        let _ = self.rows.set(Box::new(rows));
+    }
+
+    pub(crate) fn rows(&self) -> Option<&Rows> {
+        self.rows.get().map(Box::as_ref)
     }
 
     /// Adds to a counter.
     #[inline]
     pub(crate) fn count(&self, slot: usize, by: u64) {
-        if let Some(Slots::Counters(counters)) = self.slots()
-            && let Some(counter) = counters.get(slot)
-        {
-            counter.increment(by);
+        if let Some(Slots::Counters(counters)) = self.slots() {
+            match counters.get(slot) {
+                Some(counter) => counter.increment(by),
+                None => self.in_row(slot, |row, slot| row.count(slot, by)),
+            }
         }
     }
 
     /// Adds an observation to a histogram.
     #[inline]
     pub(crate) fn record(&self, slot: usize, value: f64) {
-        if let Some(Slots::Histograms(histograms)) = self.slots()
-            && let Some(histogram) = histograms.get(slot)
-        {
-            histogram.record(value);
+        if let Some(Slots::Histograms(histograms)) = self.slots() {
+            match histograms.get(slot) {
+                Some(histogram) => histogram.record(value),
+                None => self.in_row(slot, |row, slot| row.record(slot, value)),
+            }
         }
     }
 
@@ -210,6 +265,32 @@ impl Metric {
             && let Some(gauge) = gauges.get(slot)
         {
             change(gauge);
+        }
+    }
+
+    /// Changes the number of calls that run. Switching a family off does not freeze it: it would never be right again.
+    #[inline]
+    pub(crate) fn in_flight(&self, slot: usize, change: f64) {
+        if let Some(Slots::Gauges(gauges)) = self.slots.get() {
+            match gauges.get(slot) {
+                Some(gauge) => gauge.increment(change),
+                None => self.in_row(slot, |row, slot| row.in_flight(slot, change)),
+            }
+        }
+    }
+
+    /// Sets every series of a gauge to zero.
+    pub(crate) fn zero(&self) {
+        if let Some(Slots::Gauges(gauges)) = self.slots.get() {
+            gauges.iter().for_each(|gauge| gauge.set(0.0));
+        }
+    }
+
+    #[cold]
+    fn in_row(&self, slot: usize, record: impl FnOnce(&Self, usize)) {
+        if let Some(rows) = self.rows() {
+            let (row, slot) = rows.row_of(slot);
+            record(row, slot);
         }
     }
 }

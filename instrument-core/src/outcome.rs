@@ -1,5 +1,8 @@
 //! How a call ended, and how its return type tells.
 
+use std::future::Future;
+use std::pin::Pin;
+
 /// How a call ended; exactly one per call. Its text is the value of the label `outcome`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -57,6 +60,15 @@ impl Outcomes {
         self.0 == 0
     }
 
+    /// How many slots each combination of label values takes.
+    pub(crate) const fn slots(self) -> usize {
+        if self.is_empty() {
+            1
+        } else {
+            Outcome::ALL.len()
+        }
+    }
+
     /// The texts, in slot order.
     pub(crate) fn names(self) -> impl Iterator<Item = &'static str> {
         Outcome::ALL
@@ -66,9 +78,9 @@ impl Outcomes {
     }
 }
 
-/// Answers by type whether a function returns a `Result`, through aliases.
+/// Answers by type whether a function returns a `Result` or a boxed future, through aliases.
 ///
-/// The inherent constant and method of `Probe<Result<T, E>>` win over those of the trait, which every
+/// The inherent constants and the method of `Probe<Result<T, E>>` win over those of the trait, which every
 /// type has; so no name is compared, and a user's own type called `Result` is not one.
 pub struct Probe<'a, T>(&'a T);
 
@@ -80,7 +92,7 @@ impl<'a, T> Probe<'a, T> {
 }
 
 impl<T, E> Probe<'_, Result<T, E>> {
-    /// It is a `Result`.
+    /// A call of it can end in `error`.
     pub const IS_RESULT: bool = true;
 
     /// `Error` for an `Err`.
@@ -95,8 +107,10 @@ impl<T, E> Probe<'_, Result<T, E>> {
 
 /// What every other type answers.
 pub trait NotResult {
-    /// It is not a `Result`.
+    /// A call of it cannot end in `error`.
     const IS_RESULT: bool = false;
+    /// It is not a future that this crate can measure.
+    const IS_FUTURE: bool = false;
 
     /// Always `Ok`.
     fn outcome(&self) -> Outcome {
@@ -107,6 +121,11 @@ pub trait NotResult {
 impl<T> NotResult for Probe<'_, T> {}
 
 /// The parts of a `Result`, for label expressions that name `ok` or `err`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a `Result`, so there is no `ok` and no `err`",
+    label = "not a `Result`",
+    note = "name `ret`, the returned value, instead"
+)]
 pub trait ResultParts {
     /// The type of `ok`.
     type Ok;
@@ -117,6 +136,43 @@ pub trait ResultParts {
 impl<T, E> ResultParts for Result<T, E> {
     type Ok = T;
     type Err = E;
+}
+
+/// What a caller gets to see: the value itself, or the output of a boxed future.
+macro_rules! boxed_future {
+    ($($bound:ident)*) => {
+        impl<'a, X> Probe<'_, Pin<Box<dyn Future<Output = X> $(+ $bound)* + 'a>>> {
+            /// It is the future that is measured, not the call that makes it.
+            pub const IS_FUTURE: bool = true;
+        }
+
+        impl<'a, T, E> Probe<'_, Pin<Box<dyn Future<Output = Result<T, E>> $(+ $bound)* + 'a>>> {
+            /// A call of it can end in `error`.
+            pub const IS_RESULT: bool = true;
+        }
+
+        impl<'a, T, E> ResultParts for Pin<Box<dyn Future<Output = Result<T, E>> $(+ $bound)* + 'a>> {
+            type Ok = T;
+            type Err = E;
+        }
+    };
+}
+
+boxed_future! {}
+boxed_future! { Send }
+boxed_future! { Send Sync }
+
+/// `Ok` or `Error`, as a classifier says: `ok_if` is called with `expected` true, `err_if` with false.
+pub fn classify<T: ?Sized>(
+    returned: &T,
+    expected: bool,
+    classifier: impl Fn(&T) -> bool,
+) -> Outcome {
+    if classifier(returned) == expected {
+        Outcome::Ok
+    } else {
+        Outcome::Error
+    }
 }
 
 /// Calls `body` once. A closure passed here may hand out what it borrows mutably; one that is called in
@@ -131,12 +187,16 @@ mod tests {
     use super::*;
 
     type Alias<T> = Result<T, String>;
+    type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
     #[test]
     fn a_result_is_known_by_its_type() {
         const { assert!(<Probe<'_, Alias<u8>>>::IS_RESULT) };
         const { assert!(<Probe<'_, std::io::Result<()>>>::IS_RESULT) };
         const { assert!(!<Probe<'_, Option<u8>>>::IS_RESULT) };
+        const { assert!(<Probe<'_, Boxed<std::fmt::Result>>>::IS_RESULT) };
+        const { assert!(<Probe<'_, Boxed<u8>>>::IS_FUTURE && !<Probe<'_, Boxed<u8>>>::IS_RESULT) };
+        const { assert!(!<Probe<'_, Box<u8>>>::IS_FUTURE) };
         assert_eq!(
             Probe::new(&Alias::<u8>::Err(String::new())).outcome(),
             Outcome::Error

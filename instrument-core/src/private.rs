@@ -1,16 +1,21 @@
 //! The only paths that generated code may name. Not an interface: it changes without notice.
 
 pub use core;
+pub use std::boxed::Box;
 pub use std::string::String;
 
-pub use instrument_macros::__merged;
+pub use instrument_macros::{__merged, metrics as __metrics};
 pub use inventory::submit;
 
+pub use crate::buckets::rising;
+pub use crate::call::{call, enter};
 pub use crate::catalogue::Registration;
 pub use crate::declared::{Counter, Histogram};
+pub use crate::future::{Returned, Settle, Timed};
 pub use crate::label::{
     Domain, Label, LabelExpr, LabelValue, fold_none, function, unfold_none, values_of_expression,
 };
 pub use crate::metric::{Desc, Help, Kind, Metric, Place};
-pub use crate::outcome::{NotResult, Outcome, Outcomes, Probe, ResultParts, run};
-pub use crate::site::{Site, Use, When};
+pub use crate::outcome::{NotResult, Outcome, Outcomes, Probe, ResultParts, classify, run};
+pub use crate::rows::{no_text, row, set_row, text};
+pub use crate::site::{Site, Use, When, amount, here};

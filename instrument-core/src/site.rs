@@ -1,9 +1,8 @@
-//! An annotated function: which metrics a call of it moves, and the guard that moves them. Hot.
+//! An annotated function: which metrics a call of it moves, and how.
 
-use std::thread;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::clock;
-use crate::metric::Metric;
+use crate::metric::{Metric, Place};
 use crate::outcome::Outcome;
 
 /// When an attribute records: a set of outcomes, or the moment of entry.
@@ -24,129 +23,200 @@ impl When {
     /// At the end of calls whose future is dropped before its end.
     pub const CANCELLED: Self = Self(Outcome::Cancelled.bit());
 
-    const fn at(self, outcome: Outcome) -> bool {
+    pub(crate) const fn at(self, outcome: Outcome) -> bool {
         self.0 & outcome.bit() != 0
     }
 
-    const fn at_entry(self) -> bool {
+    pub(crate) const fn at_entry(self) -> bool {
         self.0 & Self::ENTER.0 != 0
     }
 }
 
-/// One attribute on a function: the metric it moves, and when.
-#[derive(Clone, Copy)]
+/// The metric of an attribute: the site's own, or one that `metrics!` declares and others move too.
+enum Source {
+    Own(Metric),
+    Declared(&'static Metric, &'static [&'static str]),
+}
+
+/// One metric that a function moves, and how. A histogram takes the duration, a counter the call, and a gauge
+/// the number of calls that run.
 pub struct Use {
-    metric: &'static Metric,
-    when: When,
+    source: Source,
+    pub(crate) when: When,
+    /// Which of a call's numbers is its slot; the slot is 0 if there is none.
+    slot: Option<u8>,
+    /// Which of a call's numbers is the amount to add; it is 1 if there is none.
+    amount: Option<u8>,
+    pub(crate) sampled: bool,
 }
 
 impl Use {
-    /// The metric is a histogram of durations or a counter.
+    /// Moves a metric of the site's own.
     #[must_use]
-    pub const fn new(metric: &'static Metric, when: When) -> Self {
-        Self { metric, when }
+    pub const fn of(metric: Metric) -> Self {
+        Self::new(Source::Own(metric))
     }
-}
 
-/// All attributes of one function, merged: one guard and one pair of clock reads serve them all.
-/// Those that time come first.
-pub struct Site<const N: usize> {
-    uses: [Use; N],
-    timed: usize,
-}
-
-impl<const N: usize> Site<N> {
-    /// A site whose first `timed` uses are histograms.
+    /// Moves a declared metric; `keys` are the labels that the attribute gives to it.
     #[must_use]
-    pub const fn new(timed: usize, uses: [Use; N]) -> Self {
-        Self { uses, timed }
+    pub const fn declared(metric: &'static Metric, keys: &'static [&'static str]) -> Self {
+        Self::new(Source::Declared(metric, keys))
     }
 
-    /// Starts a call. `labels` holds, for each use, the slot number made of the labels known at entry;
-    /// `otherwise` is the outcome of a call that is dropped without [`Call::finish`] and without a panic.
-    #[inline]
-    pub fn enter(&'static self, labels: [usize; N], otherwise: Outcome) -> Call<N> {
-        Call {
-            site: self,
-            labels,
-            started: start(&self.uses, self.timed, &labels),
-            outcome: otherwise,
-            panicking: thread::panicking(),
+    const fn new(source: Source) -> Self {
+        let when = When::EXIT;
+        Self {
+            source,
+            when,
+            slot: None,
+            amount: None,
+            sampled: false,
         }
     }
-}
 
-/// A running call; records when it is dropped, once.
-#[must_use = "a call that is dropped at once measures nothing"]
-pub struct Call<const N: usize> {
-    site: &'static Site<N>,
-    labels: [usize; N],
-    started: Option<u64>,
-    outcome: Outcome,
-    /// Whether the thread was unwinding already at entry: then it says nothing about this call.
-    panicking: bool,
-}
-
-impl<const N: usize> Call<N> {
-    /// Sets the outcome of a call that has come to its end.
-    #[inline]
-    pub fn finish(&mut self, outcome: Outcome) {
-        self.outcome = outcome;
+    /// Records at that moment only.
+    #[must_use]
+    pub const fn when(mut self, when: When) -> Self {
+        self.when = when;
+        self
     }
 
-    /// Sets the labels of the use at `index`, now that the returned value is known.
-    #[inline]
-    pub fn label(&mut self, index: usize, complete: impl FnOnce(usize) -> usize) {
-        self.labels[index] = complete(self.labels[index]);
+    /// Takes the slot from that number of the call.
+    #[must_use]
+    pub const fn slot(mut self, number: u8) -> Self {
+        self.slot = Some(number);
+        self
     }
-}
 
-impl<const N: usize> Drop for Call<N> {
-    #[inline]
-    fn drop(&mut self) {
-        let outcome = if thread::panicking() && !self.panicking {
-            Outcome::Panic
-        } else {
-            self.outcome
-        };
-        end(
-            &self.site.uses,
-            self.site.timed,
-            &self.labels,
-            self.started,
-            outcome,
-        );
+    /// Takes the amount from that number of the call.
+    #[must_use]
+    pub const fn amount(mut self, number: u8) -> Self {
+        self.amount = Some(number);
+        self
     }
-}
 
-// The two halves of a call are not generic, so that a thousand sites share one copy of them.
+    /// Records only the calls that the site's `sample` draws.
+    #[must_use]
+    pub const fn sampled(mut self) -> Self {
+        self.sampled = true;
+        self
+    }
 
-fn start(uses: &[Use], timed: usize, labels: &[usize]) -> Option<u64> {
-    for (one, &slot) in uses.iter().zip(labels).skip(timed) {
-        if one.when.at_entry() {
-            one.metric.count(slot, 1);
+    pub(crate) const fn metric(&self) -> &Metric {
+        match &self.source {
+            Source::Own(metric) => metric,
+            Source::Declared(metric, _) => metric,
         }
     }
-    if uses[..timed].iter().any(|one| one.metric.is_live()) {
-        clock::ticks()
-    } else {
-        None
+
+    /// The label keys given to a declared metric.
+    pub(crate) const fn keys(&self) -> Option<&'static [&'static str]> {
+        match self.source {
+            Source::Own(_) => None,
+            Source::Declared(_, keys) => Some(keys),
+        }
+    }
+
+    pub(crate) fn slot_in(&self, numbers: &[usize]) -> usize {
+        self.slot.map_or(0, |number| numbers[usize::from(number)])
+    }
+
+    pub(crate) fn count(&self, numbers: &[usize], outcome: Outcome) {
+        let by = self
+            .amount
+            .map_or(1, |number| numbers[usize::from(number)] as u64);
+        let metric = self.metric();
+        metric.count(metric.slot(self.slot_in(numbers), outcome), by);
     }
 }
 
-fn end(uses: &[Use], timed: usize, labels: &[usize], started: Option<u64>, outcome: Outcome) {
-    let (histograms, counters) = uses.split_at(timed);
-    if let Some(started) = started {
-        let seconds = clock::seconds_since(started);
-        for (one, &labels) in histograms.iter().zip(labels) {
-            if one.when.at(outcome) {
-                one.metric.record(one.metric.slot(labels, outcome), seconds);
-            }
+/// An annotated function with all its attributes: one guard and one pair of clock reads serve them all.
+pub struct Site<U: ?Sized = [Use]> {
+    pub(crate) place: Place,
+    module: &'static str,
+    pub(crate) function: fn() -> String,
+    pub(crate) sample: u32,
+    live: AtomicBool,
+    pub(crate) uses: U,
+}
+
+impl<const N: usize> Site<[Use; N]> {
+    /// A site that is not bound yet.
+    #[must_use]
+    pub const fn new(
+        place: Place,
+        module: &'static str,
+        function: fn() -> String,
+        uses: [Use; N],
+    ) -> Self {
+        let live = AtomicBool::new(false);
+        Self {
+            place,
+            module,
+            function,
+            sample: 1,
+            live,
+            uses,
         }
     }
-    for (one, &labels) in counters.iter().zip(&labels[timed..]) {
-        if one.when.at(outcome) {
-            one.metric.count(one.metric.slot(labels, outcome), 1);
-        }
+
+    /// Uses that are `sampled` record one call in `n`.
+    #[must_use]
+    pub const fn sample(mut self, n: u32) -> Self {
+        self.sample = n;
+        self
+    }
+}
+
+impl Site {
+    /// Switches the whole site on or off. `install()` switches it on.
+    pub(crate) fn set_enabled(&self, enabled: bool) {
+        self.live.store(enabled, Ordering::Relaxed);
+    }
+
+    /// Its path below the module, and in full.
+    pub(crate) fn paths(&self) -> [String; 2] {
+        let function = (self.function)();
+        let full = format!("{}::{function}", self.module);
+        [function, full]
+    }
+
+    pub(crate) fn is_live(&self) -> bool {
+        self.live.load(Ordering::Relaxed)
+    }
+}
+
+/// Where a guard finds its site: by reference, or by a function that takes no room in a future.
+pub trait At: Copy + Send + Sync {
+    /// The site.
+    fn site(self) -> &'static Site;
+}
+
+impl<const N: usize> At for &'static Site<[Use; N]> {
+    #[inline]
+    fn site(self) -> &'static Site {
+        self
+    }
+}
+
+/// A site named by a closure that captures nothing.
+#[derive(Clone, Copy)]
+pub struct Here<F>(F);
+
+/// Names a site without taking room in a future.
+pub const fn here<F: Fn() -> &'static Site + Copy + Send + Sync>(site: F) -> Here<F> {
+    Here(site)
+}
+
+/// An amount to add to a counter, as a number of a call.
+#[must_use]
+pub fn amount(by: u64) -> usize {
+    usize::try_from(by).unwrap_or(usize::MAX)
+}
+
+impl<F: Fn() -> &'static Site + Copy + Send + Sync> At for Here<F> {
+    #[inline]
+    fn site(self) -> &'static Site {
+        self.0()
     }
 }

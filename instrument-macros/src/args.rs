@@ -7,12 +7,32 @@ use syn::{Error, Expr, Ident, Lit, LitStr, Path, Token, Type, parenthesized};
 
 use crate::names;
 
+mod rules;
+mod value;
+
+pub(crate) use value::{Buckets, buckets_of};
+
 /// Which attribute it is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Timed,
     Counted,
 }
+
+/// Arguments that both attributes have.
+const COMMON: [&str; 11] = [
+    "labels",
+    "limit",
+    "help",
+    "outcome",
+    "ok_if",
+    "err_if",
+    "error_label",
+    "on",
+    "in_flight",
+    "crate",
+    "skip",
+];
 
 impl Kind {
     pub(crate) const fn name(self) -> &'static str {
@@ -22,11 +42,23 @@ impl Kind {
         }
     }
 
-    const fn arguments(self) -> &'static [&'static str] {
+    /// The arguments that only this attribute has.
+    const fn own_arguments(self) -> &'static [&'static str] {
         match self {
-            Self::Timed => &["labels", "help", "buckets", "outcome", "on", "crate"],
-            Self::Counted => &["labels", "help", "outcome", "on", "crate"],
+            Self::Timed => &["buckets", "sample"],
+            Self::Counted => &["by"],
         }
+    }
+
+    const fn other(self) -> Self {
+        match self {
+            Self::Timed => Self::Counted,
+            Self::Counted => Self::Timed,
+        }
+    }
+
+    fn accepts(self, word: &str) -> bool {
+        COMMON.contains(&word) || self.own_arguments().contains(&word)
     }
 }
 
@@ -51,12 +83,28 @@ pub(crate) enum OutcomeArg {
     Result,
 }
 
-/// `k`, `k = "text"`, `k = expr` or `k: Type = expr`.
+/// `k`, `k = "text"`, `k = expr`, `k: Type = expr` or `k = %expr`.
+#[derive(Clone)]
 pub(crate) struct LabelArg {
     pub(crate) key: Ident,
     pub(crate) ty: Option<Type>,
+    /// Where the `%` of free text is.
+    pub(crate) free: Option<Span>,
     /// `None` for the shorthand: the argument of that name.
     pub(crate) value: Option<Expr>,
+}
+
+/// `ok_if = …` or `err_if = …`: the outcome's decision, and whether `true` means `ok`.
+#[derive(Clone)]
+pub(crate) struct Classifier {
+    pub(crate) expr: Expr,
+    pub(crate) ok: bool,
+}
+
+/// An argument's name, as it was given.
+pub(crate) struct Given {
+    word: String,
+    span: Span,
 }
 
 /// The arguments of one attribute.
@@ -64,150 +112,143 @@ pub(crate) struct Args {
     pub(crate) kind: Kind,
     pub(crate) target: Target,
     pub(crate) labels: Vec<LabelArg>,
+    pub(crate) limit: Option<Expr>,
     pub(crate) help: Option<LitStr>,
-    pub(crate) buckets: Option<Expr>,
+    pub(crate) buckets: Option<Buckets>,
     pub(crate) outcome: OutcomeArg,
+    pub(crate) classifier: Option<Classifier>,
     /// The constant of `When` that `on` names.
     pub(crate) on: Option<&'static str>,
+    pub(crate) by: Option<Expr>,
+    pub(crate) in_flight: bool,
+    /// One call in so many is timed.
+    pub(crate) sample: Option<u32>,
     pub(crate) krate: Option<Path>,
+    pub(crate) skip: bool,
+    given: Vec<Given>,
 }
-
-/// The words of `on = …`, and the constants of `When` they stand for.
-const MOMENTS: [(&str, &str); 6] = [
-    ("enter", "ENTER"),
-    ("exit", "EXIT"),
-    ("ok", "OK"),
-    ("error", "ERROR"),
-    ("panic", "PANIC"),
-    ("cancelled", "CANCELLED"),
-];
 
 impl Args {
     pub(crate) fn parse(kind: Kind, tokens: TokenStream) -> Result<Self, Error> {
         (|input: ParseStream<'_>| Self::parse_from(kind, input)).parse2(tokens)
     }
 
-    fn parse_from(kind: Kind, input: ParseStream<'_>) -> Result<Self, Error> {
-        let mut args = Self {
+    /// Where an argument of that name was given.
+    pub(crate) fn span_of(&self, word: &str) -> Option<Span> {
+        self.given
+            .iter()
+            .find(|given| given.word == word)
+            .map(|given| given.span)
+    }
+
+    fn empty(kind: Kind) -> Self {
+        Self {
             kind,
             target: Target::Shared,
             labels: Vec::new(),
+            limit: None,
             help: None,
             buckets: None,
             outcome: OutcomeArg::ByType,
+            classifier: None,
             on: None,
+            by: None,
+            in_flight: false,
+            sample: None,
             krate: None,
-        };
-        let mut seen: Vec<String> = Vec::new();
+            skip: false,
+            given: Vec::new(),
+        }
+    }
+
+    fn parse_from(kind: Kind, input: ParseStream<'_>) -> Result<Self, Error> {
+        let mut args = Self::empty(kind);
         let mut errors: Option<Error> = None;
         if starts_target(input) {
             args.target = parse_target(input)?;
             end_of_argument(input)?;
         }
         while !input.is_empty() {
-            let name = input.call(Ident::parse_any)?;
-            let word = name.to_string();
-            let known = kind.arguments().contains(&word.as_str());
-            if !known {
-                collect(&mut errors, unknown(kind, &name));
-            } else if seen.contains(&word) {
-                let text = format!("K002: `{word}` is given twice; keep one");
-                collect(&mut errors, Error::new(name.span(), text));
-            }
-            let parsed = if known {
-                args.argument(&word, input)
-            } else {
-                skip_value(input)
-            };
+            let parsed = args
+                .parse_argument(input, &mut errors)
+                .and_then(|()| end_of_argument(input));
             if let Err(error) = parsed {
                 collect(&mut errors, error);
                 break;
             }
-            seen.push(word);
-            end_of_argument(input)?;
         }
+        // What cannot be understood is not parsed further, and must not be an error of its own.
+        input.parse::<TokenStream>()?;
         match errors {
-            Some(error) => {
-                // What cannot be understood is not parsed further, and must not be an error of its own.
-                input.parse::<TokenStream>()?;
-                Err(error)
-            }
+            Some(error) => Err(error),
             None => args.checked(),
         }
     }
 
-    fn argument(&mut self, name: &str, input: ParseStream<'_>) -> Result<(), Error> {
-        if name == "labels" {
-            let list;
-            parenthesized!(list in input);
-            self.labels = list
-                .parse_terminated(LabelArg::parse, Token![,])?
-                .into_iter()
-                .collect();
-            return Ok(());
+    fn parse_argument(
+        &mut self,
+        input: ParseStream<'_>,
+        errors: &mut Option<Error>,
+    ) -> Result<(), Error> {
+        let name = input.call(Ident::parse_any)?;
+        let (word, span) = (name.to_string(), name.span());
+        if !self.kind.accepts(&word) {
+            collect(errors, unknown(self.kind, &name));
+            return skip_value(input);
+        }
+        if let Some(first) = self.span_of(&word) {
+            let text = format!("K002: `{word}` is given twice; keep one");
+            let mut error = Error::new(span, text);
+            error.combine(Error::new(
+                first,
+                format!("K002: `{word}` is given here first"),
+            ));
+            collect(errors, error);
+        }
+        self.given.push(Given { word, span });
+        self.argument(&name, input)
+    }
+
+    fn argument(&mut self, name: &Ident, input: ParseStream<'_>) -> Result<(), Error> {
+        match name.to_string().as_str() {
+            "labels" => {
+                let list;
+                parenthesized!(list in input);
+                let labels = list.parse_terminated(LabelArg::parse, Token![,])?;
+                self.labels.extend(labels);
+                return Ok(());
+            }
+            "in_flight" => {
+                self.in_flight = true;
+                return Ok(());
+            }
+            "skip" => {
+                self.skip = true;
+                return Ok(());
+            }
+            "error_label" => {
+                self.labels.push(value::error_label(name, input)?);
+                return Ok(());
+            }
+            _ => {}
         }
         input.parse::<Token![=]>()?;
-        match name {
+        match name.to_string().as_str() {
+            "limit" => self.limit = Some(input.parse()?),
             "help" => self.help = Some(input.parse()?),
-            "buckets" => self.buckets = Some(input.parse()?),
-            "outcome" => self.outcome = parse_outcome(input)?,
-            "on" => self.on = Some(parse_moment(input)?),
+            "buckets" => self.buckets = Some(Buckets::parse(input)?),
+            "outcome" => self.outcome = value::outcome(input)?,
+            word @ ("ok_if" | "err_if") => {
+                let (expr, ok) = (input.parse()?, word == "ok_if");
+                self.classifier = Some(Classifier { expr, ok });
+            }
+            "on" => self.on = Some(value::moment(input)?),
+            "by" => self.by = Some(input.parse()?),
+            "sample" => self.sample = Some(value::sample(input)?),
             "crate" => self.krate = Some(input.call(Path::parse_mod_style)?),
             _ => unreachable!("only accepted names reach this"),
         }
         Ok(())
-    }
-
-    /// The rules that concern several arguments at once.
-    fn checked(self) -> Result<Self, Error> {
-        let mut errors = None;
-        for (i, label) in self.labels.iter().enumerate() {
-            if self.labels[..i].iter().any(|other| other.key == label.key) {
-                let text = format!("K004: the label `{}` is given twice", label.key);
-                collect(&mut errors, Error::new(label.key.span(), text));
-            }
-        }
-        match &self.target {
-            Target::Shared => self.shared_target(&mut errors),
-            Target::Declared(_) => {
-                let given = [
-                    self.help.as_ref().map(|help| ("help", help.span())),
-                    self.buckets
-                        .as_ref()
-                        .map(|buckets| ("buckets", syn::spanned::Spanned::span(buckets))),
-                ];
-                for (name, span) in given.into_iter().flatten() {
-                    let text = format!(
-                        "K002: a declared metric has its own `{name}`; give it in `metrics!`"
-                    );
-                    collect(&mut errors, Error::new(span, text));
-                }
-            }
-            Target::Named(_) => {}
-        }
-        errors.map_or(Ok(self), Err)
-    }
-
-    fn shared_target(&self, errors: &mut Option<Error>) {
-        let given = [
-            self.labels
-                .first()
-                .map(|label| ("labels", label.key.span())),
-            self.help.as_ref().map(|help| ("help", help.span())),
-            self.buckets
-                .as_ref()
-                .map(|buckets| ("buckets", syn::spanned::Spanned::span(buckets))),
-            (self.outcome == OutcomeArg::Off).then(|| ("outcome = false", Span::call_site())),
-            self.on.map(|_| ("on", Span::call_site())),
-        ];
-        for (name, span) in given.into_iter().flatten() {
-            let kind = self.kind.name();
-            let text = format!(
-                "K002: `{name}` needs a name: `#[{kind}]` without one records into the family that all functions share; \
-                 write `#[{kind}(\"name\", …)]`"
-            );
-            collect(errors, Error::new(span, text));
-        }
     }
 }
 
@@ -218,13 +259,19 @@ pub(crate) fn collect(errors: &mut Option<Error>, error: Error) {
     }
 }
 
-/// A name or path stands first; an argument is a word followed by `=` or `(`.
+/// A name or path stands first; an argument is a word followed by `=` or `(`, or a small word alone, as statics are
+/// written in capitals.
 fn starts_target(input: ParseStream<'_>) -> bool {
-    input.peek(Lit)
-        || input.peek(Token![::])
-        || (input.peek(Ident::peek_any)
-            && !input.peek2(Token![=])
-            && !input.peek2(syn::token::Paren))
+    if input.peek(Lit) || input.peek(Token![::]) {
+        return true;
+    }
+    let fork = input.fork();
+    let Ok(word) = fork.call(Ident::parse_any) else {
+        return false;
+    };
+    let alone = fork.is_empty() || fork.peek(Token![,]);
+    let small = !word.to_string().contains(|c: char| c.is_ascii_uppercase());
+    !(fork.peek(Token![=]) || fork.peek(syn::token::Paren) || (alone && small))
 }
 
 fn parse_target(input: ParseStream<'_>) -> Result<Target, Error> {
@@ -249,18 +296,17 @@ fn end_of_argument(input: ParseStream<'_>) -> Result<(), Error> {
 }
 
 fn unknown(kind: Kind, name: &Ident) -> Error {
-    let accepted = kind.arguments();
-    let hint = match names::nearest(&name.to_string(), accepted) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("accepted are `{}`", accepted.join("`, `")),
+    let (word, attribute) = (name.to_string(), kind.name());
+    let accepted: Vec<&str> = COMMON.iter().chain(kind.own_arguments()).copied().collect();
+    let hint = if kind.other().own_arguments().contains(&word.as_str()) {
+        format!("it belongs to `#[{}]`", kind.other().name())
+    } else if let Some(near) = names::nearest(&word, &accepted) {
+        format!("did you mean `{near}`?")
+    } else {
+        format!("accepted are `{}`", accepted.join("`, `"))
     };
-    Error::new(
-        name.span(),
-        format!(
-            "K001: `#[{}]` has no argument `{name}`; {hint}",
-            kind.name()
-        ),
-    )
+    let text = format!("K001: `#[{attribute}]` has no argument `{name}`; {hint}");
+    Error::new(name.span(), text)
 }
 
 /// Passes over the value of an unknown argument, so that the arguments after it are checked too.
@@ -277,29 +323,6 @@ fn skip_value(input: ParseStream<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-fn parse_outcome(input: ParseStream<'_>) -> Result<OutcomeArg, Error> {
-    let word = input.call(Ident::parse_any)?;
-    match word.to_string().as_str() {
-        "false" => Ok(OutcomeArg::Off),
-        "result" => Ok(OutcomeArg::Result),
-        _ => Err(Error::new(
-            word.span(),
-            "K002: `outcome` is `false` (no such label) or `result` (the function returns a `Result`)",
-        )),
-    }
-}
-
-fn parse_moment(input: ParseStream<'_>) -> Result<&'static str, Error> {
-    let word = input.call(Ident::parse_any)?;
-    let found = MOMENTS.iter().find(|(name, _)| word == name);
-    found.map(|&(_, constant)| constant).ok_or_else(|| {
-        Error::new(
-            word.span(),
-            "K002: `on` is one of enter, exit, ok, error, panic, cancelled",
-        )
-    })
-}
-
 impl Parse for LabelArg {
     fn parse(input: ParseStream<'_>) -> Result<Self, Error> {
         let key = input.call(Ident::parse_any)?;
@@ -310,15 +333,30 @@ impl Parse for LabelArg {
         } else {
             None
         };
-        let value = if ty.is_some() || input.peek(Token![=]) {
-            input.parse::<Token![=]>()?;
-            if input.peek(Token![%]) {
-                return Err(input.error("K007: labels of free text are not supported yet; derive `LabelValue` on an enum"));
-            }
-            Some(input.parse()?)
-        } else {
-            None
-        };
-        Ok(Self { key, ty, value })
+        if ty.is_none() && !input.peek(Token![=]) {
+            return Ok(Self {
+                key,
+                ty,
+                free: None,
+                value: None,
+            });
+        }
+        input.parse::<Token![=]>()?;
+        let free = input
+            .parse::<Option<Token![%]>>()?
+            .map(|percent| percent.span);
+        if let (Some(span), Some(_)) = (free, &ty) {
+            return Err(Error::new(
+                span,
+                "K007: a label of free text has no type; write `key = %expression`",
+            ));
+        }
+        let value = Some(input.parse()?);
+        Ok(Self {
+            key,
+            ty,
+            free,
+            value,
+        })
     }
 }

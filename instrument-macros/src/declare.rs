@@ -1,19 +1,31 @@
 //! `metrics! { … }`: statics of declared metrics, with the doc comment as HELP.
 
 use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
-use syn::{Attribute, Error, Expr, Ident, LitStr, Token, Type, Visibility, parenthesized, parse2};
+use syn::{
+    Attribute, Error, Expr, Ident, LitStr, Token, Type, Visibility, braced, parenthesized, parse2,
+};
 
-use crate::{expand, function, names};
+use crate::args::{buckets_of, collect};
+use crate::{function, names};
 
 const KINDS: [&str; 4] = ["Counter", "Gauge", "Histogram", "Info"];
+
+/// The word for a label whose values are known from configuration.
+const CONFIGURED: &str = "configured";
 
 struct LabelDecl {
     key: Ident,
     ty: Type,
+}
+
+impl LabelDecl {
+    fn is_configured(&self) -> bool {
+        matches!(&self.ty, Type::Path(path) if path.path.is_ident(CONFIGURED))
+    }
 }
 
 impl Parse for LabelDecl {
@@ -108,61 +120,117 @@ fn parse_option(kind: &Ident, input: ParseStream<'_>) -> Result<(Ident, Expr), E
     Ok((name, input.parse()?))
 }
 
-struct Declarations(Vec<Declaration>);
+/// The path of instrument-core in braces, and what the user declared.
+struct Declarations {
+    krate: TokenStream,
+    all: Vec<Declaration>,
+}
 
 impl Parse for Declarations {
     fn parse(input: ParseStream<'_>) -> Result<Self, Error> {
+        let path;
+        braced!(path in input);
+        let krate = path.parse()?;
         let mut all = Vec::new();
         while !input.is_empty() {
             all.push(input.parse()?);
         }
-        Ok(Self(all))
+        Ok(Self { krate, all })
     }
 }
 
 pub(crate) fn expand(input: TokenStream) -> Result<TokenStream, Error> {
-    let Declarations(all) = parse2(input)?;
-    all.iter().map(declaration).collect()
+    let Declarations { krate, all } = parse2(input)?;
+    let (mut tokens, mut errors) = (TokenStream::new(), None);
+    for decl in &all {
+        match decl.expand(&krate) {
+            Ok(one) => tokens.extend(one),
+            Err(error) => collect(&mut errors, error),
+        }
+    }
+    errors.map_or(Ok(tokens), Err)
 }
 
-fn declaration(decl: &Declaration) -> Result<TokenStream, Error> {
-    let Declaration {
-        attrs,
-        vis,
-        name,
-        kind,
-        labels,
-        metric,
-        option,
-    } = decl;
-    check_name(kind, metric)?;
-    let help = function::doc(attrs);
-    if help.trim().is_empty() {
-        let text = "K003: a declared metric needs a doc comment: its first sentence becomes HELP";
-        return Err(Error::new(name.span(), text));
+impl Declaration {
+    fn expand(&self, krate: &TokenStream) -> Result<TokenStream, Error> {
+        let Self {
+            attrs,
+            vis,
+            name,
+            kind,
+            metric,
+            ..
+        } = self;
+        let private = quote! { #krate::__private };
+        let help = self.check()?;
+        let types: Vec<_> = self
+            .labels
+            .iter()
+            .map(|label| {
+                if label.is_configured() {
+                    quote! { #krate::Configured }
+                } else {
+                    label.ty.to_token_stream()
+                }
+            })
+            .collect();
+        let labels = self.labels.iter().map(|label| {
+            let (key, ty) = (label.key.unraw().to_string(), &label.ty);
+            if label.is_configured() {
+                quote! { #private::Label::configured(#key) }
+            } else {
+                quote! { #private::Label::of::<#ty>(#key) }
+            }
+        });
+        let option = match &self.option {
+            Some((option, value)) if option == "buckets" => {
+                let bounds = buckets_of(value)?.tokens(&private);
+                quote! { .buckets(#bounds) }
+            }
+            Some((option, value)) => quote! { .#option(#value) },
+            None => TokenStream::new(),
+        };
+        // All of the call is spanned on the name, so that conflicts point at its line and not at that of `metrics!`.
+        let alias = Ident::new("__instrument", name.span());
+        let place = quote_spanned! { name.span() => #alias::Place::here() };
+        let submit = cfg!(feature = "record").then(|| {
+            quote! {
+                const _: () = {
+                    use #private as #alias;
+                    #private::submit! { #private::Registration::Declared(#name.metric(), #place) }
+                };
+            }
+        });
+        Ok(quote! {
+            #(#attrs)*
+            #vis static #name: #krate::#kind<(#(#types,)*)> =
+                #krate::#kind::declare(#metric, #help, &[#(#labels),*])#option;
+            #submit
+        })
     }
-    let types: Vec<_> = labels.iter().map(|label| &label.ty).collect();
-    let keys: Vec<_> = labels
-        .iter()
-        .map(|label| label.key.unraw().to_string())
-        .collect();
-    let option = match option {
-        Some((option, value)) if option == "buckets" => {
-            expand::check_buckets(value)?;
-            quote! { .buckets(&#value) }
+
+    /// The rules for names and labels; the doc comment is HELP.
+    fn check(&self) -> Result<String, Error> {
+        check_name(&self.kind, &self.metric)?;
+        let late = self
+            .labels
+            .iter()
+            .skip_while(|label| label.is_configured())
+            .find(|label| label.is_configured());
+        if let Some(label) = late {
+            return Err(Error::new(
+                label.key.span(),
+                "K004: configured labels come first, before those of a type",
+            ));
         }
-        Some((option, value)) => quote! { .#option(#value) },
-        None => TokenStream::new(),
-    };
-    // Spanned on the name, so that conflicts point at its line and not at that of `metrics!`.
-    let place = quote_spanned! { name.span() => ::instrument_core::__private::Place::here() };
-    Ok(quote! {
-        #(#attrs)*
-        #vis static #name: ::instrument_core::#kind<(#(#types,)*)> = ::instrument_core::#kind::declare(
-            #metric, #help, &[#(::instrument_core::__private::Label::of::<#types>(#keys)),*], #place,
-        )#option;
-        ::instrument_core::__private::submit! { ::instrument_core::__private::Registration::declared(#name.metric()) }
-    })
+        let help = function::doc(&self.attrs);
+        if help.trim().is_empty() {
+            let text =
+                "K003: a declared metric needs a doc comment: its first sentence becomes HELP";
+            return Err(Error::new(self.name.span(), text));
+        }
+        Ok(help)
+    }
 }
 
 fn check_name(kind: &Ident, metric: &LitStr) -> Result<(), Error> {

@@ -6,57 +6,41 @@
 use proc_macro::TokenStream;
 
 mod args;
+mod block;
 mod declare;
 mod expand;
 mod function;
+mod label;
 mod label_value;
 mod merged;
 mod names;
-mod site;
+mod shape;
+mod tokens;
 
 use args::Kind;
 
 /// Times each call of a function into a histogram of seconds.
-///
-/// Without arguments the call goes into `function_duration_seconds{module, function, outcome}`. Arguments:
-///
-/// | argument | meaning |
-/// | --- | --- |
-/// | `"name"` | the family's name; `_duration_seconds` is added unless it ends in `_seconds` |
-/// | `path::TO_STATIC` | a histogram declared by `metrics!` |
-/// | `labels(k, k = expr, k: Type = expr)` | labels, evaluated before the body; one that names `ok`, `err` or `ret` after it |
-/// | `buckets = [..]` | upper bounds in seconds |
-/// | `help = ".."` | HELP, instead of the doc comment's first sentence |
-/// | `on = enter\|exit\|ok\|error\|panic\|cancelled` | which calls are recorded; all by default |
-/// | `outcome = false\|result` | no label `outcome`; or: it is a `Result`, although its name does not say so |
-/// | `crate = path` | where instrument-core is, if it is renamed |
 #[proc_macro_attribute]
 pub fn timed(args: TokenStream, item: TokenStream) -> TokenStream {
-    merged::attribute(Kind::Timed, args.into(), &item.into()).into()
+    attribute(Kind::Timed, args, item)
 }
 
 /// Counts the calls of a function.
-///
-/// Without arguments the call goes into `function_calls_total{module, function, outcome}`. The arguments are those of
-/// `timed` without `buckets`; a name gets the suffix `_total`. It may stand several times on one function, and
-/// together with `timed`: all of them share one guard.
 #[proc_macro_attribute]
 pub fn counted(args: TokenStream, item: TokenStream) -> TokenStream {
-    merged::attribute(Kind::Counted, args.into(), &item.into()).into()
+    attribute(Kind::Counted, args, item)
 }
 
-/// Declares metrics that are not calls, as statics.
-///
-/// ```text
-/// instrument_core::metrics! {
-///     /// The doc comment's first sentence becomes HELP.
-///     pub static SIGNALS: Counter<(action: Action)> = "sentinel_trading_signals_total";
-///     /// Seconds of a fetch.
-///     pub static FETCH: Histogram = "sentinel_data_fetch_duration_seconds", buckets = [0.5, 1.0, 5.0];
-///     /// Seconds since the start.
-///     pub static UPTIME: Gauge = "sentinel_daemon_uptime_seconds", compute = instrument_core::uptime_seconds;
-/// }
-/// ```
+fn attribute(kind: Kind, args: TokenStream, item: TokenStream) -> TokenStream {
+    if cfg!(feature = "record") {
+        merged::attribute(kind, args.into(), &item.into()).into()
+    } else {
+        item
+    }
+}
+
+/// Declares metrics that are not calls, as statics. Written through `instrument_core::metrics!`, which puts the path of
+/// that crate before the declarations.
 #[proc_macro]
 pub fn metrics(input: TokenStream) -> TokenStream {
     declare::expand(input.into())
@@ -64,11 +48,18 @@ pub fn metrics(input: TokenStream) -> TokenStream {
         .into()
 }
 
-/// Derives `LabelValue` for an enum without fields; variants are written in `snake_case`, unless
-/// `#[label(rename_all = "UPPERCASE")]` on the enum or `#[label("text")]` on a variant says otherwise.
+/// Derives `LabelValue` for an enum without fields.
 #[proc_macro_derive(LabelValue, attributes(label))]
 pub fn derive_label_value(input: TokenStream) -> TokenStream {
-    label_value::derive(input.into())
+    label_value::derive(input.into(), label_value::Fields::Refused)
+        .unwrap_or_else(syn::Error::into_compile_error)
+        .into()
+}
+
+/// Derives `LabelValue` for an error: the value is the variant, whatever its fields hold.
+#[proc_macro_derive(ErrorLabel, attributes(label))]
+pub fn derive_error_label(input: TokenStream) -> TokenStream {
+    label_value::derive(input.into(), label_value::Fields::Ignored)
         .unwrap_or_else(syn::Error::into_compile_error)
         .into()
 }
@@ -77,7 +68,5 @@ pub fn derive_label_value(input: TokenStream) -> TokenStream {
 #[doc(hidden)]
 #[proc_macro]
 pub fn __merged(input: TokenStream) -> TokenStream {
-    merged::expand_last(input.into())
-        .unwrap_or_else(syn::Error::into_compile_error)
-        .into()
+    merged::expand_last(input.into()).into()
 }

@@ -1,7 +1,7 @@
 //! Merges the attributes of one function, in any order and under any name, into one expansion.
 //!
 //! No attribute looks for its siblings' names: they may be renamed. The first that expands wraps the body in
-//! `__merged! { sig doc [spec] {body} }`; each later one finds that wrapper as the whole body and adds its
+//! `__merged! { sig doc [spec]… {body} }`; each later one finds that wrapper as the whole body and adds its
 //! spec; the wrapper expands last. If no other attribute can follow, the expansion is made at once.
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
@@ -10,22 +10,44 @@ use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
 use syn::{Error, Ident, LitStr, Path, Signature, Token, bracketed, parse2};
 
-use crate::args::{Args, Kind};
+use crate::args::{Args, Kind, collect};
 use crate::expand;
 use crate::function::{self, Function};
+use crate::{block, label};
 
 const WRAPPER: &str = "__merged";
+
+/// The word that an annotated impl puts before the arguments it hands down to its methods.
+pub(crate) const INHERITED: &str = "__inherited";
 
 /// One attribute, as the wrapper carries it: its kind and its arguments.
 struct Spec {
     kind: Kind,
+    /// It stands on the impl: an attribute of the same kind on the method itself takes its place.
+    inherited: bool,
     args: TokenStream,
+}
+
+impl Spec {
+    fn new(kind: Kind, args: TokenStream) -> Self {
+        let mut tokens = args.clone().into_iter();
+        let inherited = matches!(tokens.next(), Some(TokenTree::Ident(word)) if word == INHERITED);
+        let args = if inherited { tokens.collect() } else { args };
+        Self {
+            kind,
+            inherited,
+            args,
+        }
+    }
 }
 
 impl ToTokens for Spec {
     fn to_tokens(&self, tokens: &mut TokenStream) {
         let (kind, args) = (Ident::new(self.kind.name(), Span::call_site()), &self.args);
-        tokens.extend(quote! { [#kind #args] });
+        let inherited = self
+            .inherited
+            .then(|| Ident::new(INHERITED, Span::call_site()));
+        tokens.extend(quote! { [#kind #inherited #args] });
     }
 }
 
@@ -39,10 +61,7 @@ impl Parse for Spec {
         } else {
             Kind::Counted
         };
-        Ok(Self {
-            kind,
-            args: inside.parse()?,
-        })
+        Ok(Self::new(kind, inside.parse()?))
     }
 }
 
@@ -74,44 +93,46 @@ impl Parse for Wrapped {
 
 /// Expands `#[timed]` or `#[counted]`.
 pub(crate) fn attribute(kind: Kind, args: TokenStream, item: &TokenStream) -> TokenStream {
-    match merge(kind, args, item.clone()) {
-        Ok(tokens) => tokens,
-        Err(error) => {
-            let error = error.into_compile_error();
-            quote! { #error #item }
-        }
-    }
+    let expanded = if block::is_one(item) {
+        block::hand_down(kind, &args, item.clone())
+    } else {
+        merge(kind, args, item.clone())
+    };
+    expanded.unwrap_or_else(|error| {
+        let error = error.into_compile_error();
+        quote! { #error #item }
+    })
 }
 
 fn merge(kind: Kind, args: TokenStream, item: TokenStream) -> Result<TokenStream, Error> {
-    let function: Function = parse2(item).map_err(|error| unsupported(kind, error))?;
-    if let Some(constness) = &function.sig.constness {
-        let text = format!(
-            "K011: `#[{}]` cannot be used on a `const fn`: it needs a clock and counters, and constants have none; \
-             remove `const`, or annotate the caller",
-            kind.name()
-        );
-        return Err(Error::new(syn::spanned::Spanned::span(constness), text));
-    }
+    let mut function: Function = parse2(item).map_err(|error| unsupported(kind, error))?;
+    function.check(kind)?;
+    let spec = Spec::new(kind, args);
     // An error in the arguments belongs to this attribute, not to the wrapper that expands later.
-    let krate = Args::parse(kind, args.clone())?.krate;
-    let spec = Spec { kind, args };
+    let krate = Args::parse(kind, spec.args.clone())?.krate;
     let mut wrapped = match unwrap(&function) {
         Some(wrapped) => wrapped?,
-        None => Wrapped {
-            sig: function.sig.clone(),
-            doc: LitStr::new(&function::doc(&function.attrs), Span::call_site()),
-            specs: Vec::new(),
-            body: function.body.clone(),
-        },
+        None => {
+            if function.sig.asyncness.is_some()
+                || !matches!(function.sig.output, syn::ReturnType::Default)
+            {
+                label::name_wildcards(&mut function.sig);
+            }
+            Wrapped {
+                sig: function.sig.clone(),
+                doc: LitStr::new(&function::doc(&function.attrs), Span::call_site()),
+                specs: Vec::new(),
+                body: function.body.clone(),
+            }
+        }
     };
-    wrapped.specs.insert(0, spec);
+    wrapped.specs.push(spec);
     let body = if function.has_active_attributes() {
         wrap(&wrapped, krate.as_ref())
     } else {
         last(&wrapped)?
     };
-    Ok(function.with_body(body))
+    Ok(function.with_body(&body))
 }
 
 fn unsupported(kind: Kind, error: Error) -> Error {
@@ -119,7 +140,7 @@ fn unsupported(kind: Kind, error: Error) -> Error {
         return error;
     }
     let text = format!(
-        "K017: `#[{}]` goes on a function or method with a body ({error})",
+        "K017: `#[{}]` goes on a function or method with a body, on an impl or on a trait ({error})",
         kind.name()
     );
     Error::new(error.span(), text)
@@ -160,15 +181,49 @@ fn unwrap(function: &Function) -> Option<Result<Wrapped, Error>> {
 }
 
 /// Expands `__merged! { … }`.
-pub(crate) fn expand_last(input: TokenStream) -> Result<TokenStream, Error> {
-    last(&parse2(input)?)
+pub(crate) fn expand_last(input: TokenStream) -> TokenStream {
+    let wrapped: Wrapped = match parse2(input) {
+        Ok(wrapped) => wrapped,
+        Err(error) => return error.into_compile_error(),
+    };
+    last(&wrapped).unwrap_or_else(|error| {
+        let (error, statements) = (error.into_compile_error(), wrapped.body.stream());
+        quote! { #error #statements }
+    })
 }
 
+/// The body with everything that records.
 fn last(wrapped: &Wrapped) -> Result<TokenStream, Error> {
-    let args = wrapped
-        .specs
+    let (mut parsed, mut errors) = (Vec::new(), None);
+    for spec in &wrapped.specs {
+        match Args::parse(spec.kind, spec.args.clone()) {
+            Ok(args) => parsed.push((spec.inherited, args)),
+            Err(error) => collect(&mut errors, error),
+        }
+    }
+    let inherits = parsed.iter().any(|(inherited, _)| *inherited);
+    for (_, args) in parsed.iter().filter(|(_, args)| args.skip && !inherits) {
+        let span = args.span_of("skip").unwrap_or_else(Span::call_site);
+        let text = "K002: `skip` is for methods of an annotated impl; remove the attribute";
+        collect(&mut errors, Error::new(span, text));
+    }
+    if let Some(error) = errors {
+        return Err(error);
+    }
+    let own: Vec<Kind> = parsed
         .iter()
-        .map(|spec| Args::parse(spec.kind, spec.args.clone()));
-    let args = args.collect::<Result<Vec<_>, _>>()?;
+        .filter(|(inherited, _)| !inherited)
+        .map(|(_, args)| args.kind)
+        .collect();
+    let replaced =
+        |(inherited, args): &(bool, Args)| args.skip || (*inherited && own.contains(&args.kind));
+    let args: Vec<Args> = parsed
+        .into_iter()
+        .filter(|one| !replaced(one))
+        .map(|(_, args)| args)
+        .collect();
+    if args.is_empty() {
+        return Ok(wrapped.body.stream());
+    }
     expand::body(&wrapped.sig, &wrapped.doc, args, &wrapped.body)
 }

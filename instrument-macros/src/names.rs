@@ -29,6 +29,15 @@ pub(crate) fn complete(kind: Kind, name: &LitStr) -> Result<String, Error> {
     })
 }
 
+/// A metric's name without its unit and type, for the metrics beside it.
+pub(crate) fn base(name: &str) -> &str {
+    let without = |suffix| name.strip_suffix(suffix);
+    without("_duration_seconds")
+        .or_else(|| without("_seconds"))
+        .or_else(|| without("_total"))
+        .unwrap_or(name)
+}
+
 pub(crate) fn check_metric(name: &str, span: Span) -> Result<(), Error> {
     let bad = |c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == ':');
     if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) || name.contains(bad) {

@@ -1,0 +1,261 @@
+//! The guard, and the user's statements in it: as they are, in a closure, or in a future.
+
+use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
+use quote::{ToTokens, quote};
+use syn::{FnArg, Type};
+
+use super::numbers::Numbers;
+use super::{Context, Instrument};
+use crate::label::bindings;
+use crate::shape::{Shape, nameable};
+use crate::tokens::{assigns, hidden, mentions, reads};
+
+impl Context<'_> {
+    pub(super) fn call(&self, instruments: &[Instrument<'_>], body: &Group) -> TokenStream {
+        let private = &self.private;
+        let (ret, numbers) = (hidden("ret"), hidden("numbers"));
+        let all = self.numbers(instruments, &ret, &numbers);
+        let statements = body.stream();
+        let asks = instruments
+            .iter()
+            .any(|one| one.asks_outcome(self.shape.is_async()));
+        let waits = instruments.iter().any(Instrument::waits);
+        let finish = self.finish(&all, &ret, &numbers);
+        match &self.shape {
+            Shape::Value(_)
+                if self.returns.maybe_future || asks && (self.returns.inspect || waits) =>
+            {
+                self.returned(&all, &finish, &statements)
+            }
+            Shape::Async(_) if asks => {
+                let (edge, hold) = (self.edge(), self.hold(&statements));
+                let future = quote! { async move { #edge #hold #statements } };
+                let Some(allow) = self.allow_assignments(&statements) else {
+                    let timed = self.timed(&all, &finish, &future);
+                    return quote! { #timed.await };
+                };
+                let name = hidden("future");
+                let timed = self.timed(&all, &finish, &name.to_token_stream());
+                quote! { #allow let #name = #future; #timed.await }
+            }
+            Shape::Value(_) | Shape::Async(_) => {
+                let Numbers {
+                    before, at_entry, ..
+                } = &all;
+                let site = self.site_of(self.shape.is_async());
+                let call = hidden("call");
+                quote! { #before let #call = #private::enter(#site, [#(#at_entry),*]); #statements }
+            }
+            Shape::Future(_) => {
+                let hold = self.hold(&statements);
+                let future = quote! { #private::run(move || { #hold #statements }) };
+                self.timed(&all, &finish, &future)
+            }
+            Shape::Boxed(_) => self.boxed(&all, &finish, body),
+        }
+    }
+
+    fn site_of(&self, is_async: bool) -> TokenStream {
+        let private = &self.private;
+        if is_async {
+            quote! { #private::here(|| &__INSTRUMENT) }
+        } else {
+            quote! { &__INSTRUMENT }
+        }
+    }
+
+    /// A closure that tells how the call ended, and completes its numbers.
+    fn finish(&self, all: &Numbers, ret: &Ident, numbers: &Ident) -> TokenStream {
+        let (private, at_end) = (&self.private, &all.at_end);
+        let outcome = match &self.classifier {
+            Some(classifier) => {
+                let (expr, ok) = (&classifier.expr, classifier.ok);
+                quote! { #private::classify(#ret, #ok, #expr) }
+            }
+            None if self.returns.inspect => {
+                quote! { #[allow(unused_imports)] use #private::NotResult as _; #private::Probe::new(#ret).outcome() }
+            }
+            None => quote! { #private::Outcome::Ok },
+        };
+        let used = |name: &Ident| {
+            if mentions(at_end, &name.to_string()) || mentions(&outcome, &name.to_string()) {
+                name.to_token_stream()
+            } else {
+                quote! { _ }
+            }
+        };
+        let (ret, numbers) = (used(ret), used(numbers));
+        quote! { |#ret, #numbers| { #at_end #outcome } }
+    }
+
+    fn timed(&self, all: &Numbers, finish: &TokenStream, future: &TokenStream) -> TokenStream {
+        let (private, site) = (&self.private, self.site_of(true));
+        let Numbers {
+            before, at_entry, ..
+        } = all;
+        let numbers = hidden("entry");
+        if at_entry.is_empty() {
+            return quote! { #private::Timed::new(#site, [], #future, #finish) };
+        }
+        // Before the statements move the arguments that the labels read.
+        quote! { #before let #numbers = [#(#at_entry),*]; #private::Timed::new(#site, #numbers, #future, #finish) }
+    }
+
+    /// A value that is looked at when it is there.
+    fn returned(
+        &self,
+        all: &Numbers,
+        finish: &TokenStream,
+        statements: &TokenStream,
+    ) -> TokenStream {
+        let (private, ty, hold) = (&self.private, nameable(self.sig), self.hold(statements));
+        let Numbers {
+            before, at_entry, ..
+        } = all;
+        let (call, ret, allow) = (
+            hidden("call"),
+            hidden("ret"),
+            self.allow_assignments(statements),
+        );
+        let is_future = if self.returns.maybe_future {
+            self.returns.is_future.clone()
+        } else {
+            quote! { false }
+        };
+        quote! {
+            #before
+            let #call = #private::call(&__INSTRUMENT, [#(#at_entry),*], #is_future);
+            #allow let #ret = #private::run(move || -> #ty { #hold #statements });
+            #[allow(unused_imports)]
+            use #private::Settle as _;
+            #private::Returned(#ret).settle(#call, #finish)
+        }
+    }
+
+    /// `-> Pin<Box<dyn Future>>`: a tail `Box::pin(future)` takes the measured future instead, in the same box.
+    fn boxed(&self, all: &Numbers, finish: &TokenStream, body: &Group) -> TokenStream {
+        let private = &self.private;
+        let Numbers {
+            before, at_entry, ..
+        } = all;
+        let numbers = hidden("entry");
+        let site = self.site_of(true);
+        let timed = |future: &TokenStream| quote! { #private::Timed::new(#site, #numbers, #future, #finish) };
+        let entry = quote! { #before let #numbers = [#(#at_entry),*]; };
+        if let Some(Tail {
+            before,
+            path,
+            future,
+        }) = Tail::of(&body.stream())
+        {
+            let timed = timed(&future);
+            return quote! { #entry #before #path(#timed) };
+        }
+        let (ty, statements) = (nameable(self.sig), body.stream());
+        let hold = self.hold(&statements);
+        let timed = timed(&quote! { #private::run(move || -> #ty { #hold #statements }) });
+        quote! { #entry #private::Box::pin(#timed) }
+    }
+
+    /// An early return that is never taken: it tells the type of an async block, so that errors in the
+    /// body are found where they are.
+    fn edge(&self) -> TokenStream {
+        let ty = nameable(self.sig);
+        if matches!(ty, Type::Never(_)) {
+            return TokenStream::new();
+        }
+        let edge = hidden("edge");
+        quote! {
+            #[allow(unreachable_code, clippy::all, clippy::pedantic, clippy::nursery)]
+            if false { let #edge: #ty = loop {}; return #edge; }
+        }
+    }
+
+    /// A `mut` argument that the body only assigns to is an assignment without a reader, once a closure owns it.
+    fn allow_assignments(&self, statements: &TokenStream) -> Option<TokenStream> {
+        let mutable = self
+            .sig
+            .inputs
+            .iter()
+            .filter(|input| mentions(input, "mut"));
+        let assigned = mutable
+            .flat_map(bindings)
+            .any(|name| assigns(statements, &name));
+        assigned.then(|| quote! { #[allow(unused_assignments)] })
+    }
+
+    /// Makes the closure or future that the statements stand in own their arguments, last first: it drops them in
+    /// that order, as the function would. Those that the statements never name stay outside, so that they still lint.
+    fn hold(&self, statements: &TokenStream) -> TokenStream {
+        let mut held = TokenStream::new();
+        for input in self.sig.inputs.iter().rev() {
+            let attrs = match input {
+                FnArg::Receiver(receiver) => &receiver.attrs,
+                FnArg::Typed(typed) => &typed.attrs,
+            };
+            let cfgs = attrs.iter().filter(|attr| attr.path().is_ident("cfg"));
+            let names = bindings(input).into_iter().rev();
+            let names: Vec<_> = names
+                .filter(|name| name.to_string().starts_with('_') || reads(statements, name))
+                .collect();
+            if !names.is_empty() {
+                let unused = names.iter().any(|name| name.to_string().starts_with('_'));
+                let allow = unused.then(|| quote! { #[allow(clippy::used_underscore_binding)] });
+                held.extend(quote! { #allow #(#cfgs)* let _ = (#(&#names),*); });
+            }
+        }
+        held
+    }
+}
+
+/// `…; Box::pin(future)`.
+struct Tail {
+    before: TokenStream,
+    path: TokenStream,
+    future: TokenStream,
+}
+
+impl Tail {
+    fn of(body: &TokenStream) -> Option<Self> {
+        let mut tokens: Vec<TokenTree> = body.clone().into_iter().collect();
+        let Some(TokenTree::Group(args)) = tokens.pop() else {
+            return None;
+        };
+        let is_path = |token: &TokenTree| match token {
+            TokenTree::Ident(_) => true,
+            TokenTree::Punct(punct) => punct.as_char() == ':',
+            _ => false,
+        };
+        let start = tokens
+            .iter()
+            .rposition(|token| !is_path(token))
+            .map_or(0, |at| at + 1);
+        let path: TokenStream = tokens.split_off(start).into_iter().collect();
+        let is_box_pin = path
+            .to_string()
+            .replace(' ', "")
+            .rsplit("::")
+            .take(2)
+            .eq(["pin", "Box"]);
+        let begins = tokens.last().is_none_or(|token| match token {
+            TokenTree::Punct(punct) => punct.as_char() == ';',
+            TokenTree::Group(group) => group.delimiter() == Delimiter::Brace,
+            _ => false,
+        });
+        let before: TokenStream = tokens.into_iter().collect();
+        let returns_early = mentions(&before, "return");
+        if args.delimiter() != Delimiter::Parenthesis || !is_box_pin || !begins || returns_early {
+            return None;
+        }
+        let mut future: Vec<TokenTree> = args.stream().into_iter().collect();
+        if matches!(future.last(), Some(TokenTree::Punct(punct)) if punct.as_char() == ',') {
+            future.pop();
+        }
+        let future = future.into_iter().collect();
+        Some(Self {
+            before,
+            path,
+            future,
+        })
+    }
+}

@@ -1,0 +1,311 @@
+//! What a function returns: a value, or a future that is the call; and what its type says of the outcome `error`.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+use syn::{
+    AngleBracketedGenericArguments as Generics, GenericArgument, PathArguments, ReturnType,
+    Signature, Type, TypeParamBound, parse_quote, parse2,
+};
+
+use crate::args::{Classifier, OutcomeArg};
+use crate::tokens::{idents, mentions, without_lifetimes};
+
+/// What a call of the function is.
+pub(crate) enum Shape {
+    /// A call that returns a value; it may still be a boxed future under another name. The type is none for `()`.
+    Value(Option<Type>),
+    /// An `async fn`.
+    Async(Option<Type>),
+    /// `-> impl Future<Output = X>`.
+    Future(Type),
+    /// `-> Pin<Box<dyn Future<Output = X>>>`.
+    Boxed(Type),
+}
+
+impl Shape {
+    pub(crate) fn of(sig: &Signature) -> Self {
+        let ty = match &sig.output {
+            ReturnType::Default => None,
+            ReturnType::Type(_, ty) => Some(
+                parse2(without_lifetimes(ty.to_token_stream())).unwrap_or_else(|_| (**ty).clone()),
+            ),
+        };
+        if sig.asyncness.is_some() {
+            return Self::Async(ty);
+        }
+        match ty {
+            Some(Type::ImplTrait(opaque)) => match future_output(opaque.bounds.iter()) {
+                Some(output) => Self::Future(output),
+                None => Self::Value(Some(Type::ImplTrait(opaque))),
+            },
+            Some(ty) => match boxed_output(&ty) {
+                Some(output) => Self::Boxed(output),
+                None => Self::Value(Some(ty)),
+            },
+            None => Self::Value(None),
+        }
+    }
+
+    pub(crate) const fn is_async(&self) -> bool {
+        !matches!(self, Self::Value(_))
+    }
+
+    /// The type that a label expression sees, without lifetimes.
+    pub(crate) const fn output(&self) -> Option<&Type> {
+        match self {
+            Self::Value(ty) | Self::Async(ty) => ty.as_ref(),
+            Self::Future(ty) | Self::Boxed(ty) => Some(ty),
+        }
+    }
+
+    /// Whether it is certain that no future is returned.
+    pub(crate) fn is_surely_sync(&self) -> bool {
+        match self {
+            Self::Value(Some(Type::Path(path))) => {
+                is_primitive(&Type::Path(path.clone()))
+                    || path.path.segments.last().is_some_and(|last| {
+                        ["Result", "Option", "String", "Vec"]
+                            .iter()
+                            .any(|name| last.ident == name)
+                    })
+            }
+            Self::Value(Some(Type::Macro(_) | Type::ImplTrait(_))) => false,
+            Self::Value(_) => true,
+            _ => false,
+        }
+    }
+}
+
+/// `X` of `Future<Output = X>` among the bounds.
+fn future_output<'a>(mut bounds: impl Iterator<Item = &'a TypeParamBound>) -> Option<Type> {
+    bounds.find_map(|bound| {
+        let TypeParamBound::Trait(bound) = bound else {
+            return None;
+        };
+        let last = bound
+            .path
+            .segments
+            .last()
+            .filter(|last| last.ident == "Future")?;
+        generics(&last.arguments)?
+            .args
+            .iter()
+            .find_map(|arg| match arg {
+                GenericArgument::AssocType(assoc) if assoc.ident == "Output" => {
+                    Some(assoc.ty.clone())
+                }
+                _ => None,
+            })
+    })
+}
+
+/// `X` of `Pin<Box<dyn Future<Output = X> + …>>`, under any path.
+fn boxed_output(ty: &Type) -> Option<Type> {
+    match only_argument(only_argument(ty, "Pin")?, "Box")? {
+        Type::TraitObject(object) => future_output(object.bounds.iter()),
+        _ => None,
+    }
+}
+
+fn only_argument<'a>(ty: &'a Type, name: &str) -> Option<&'a Type> {
+    let Type::Path(path) = ty else {
+        return None;
+    };
+    let last = path
+        .path
+        .segments
+        .last()
+        .filter(|last| last.ident == name)?;
+    match generics(&last.arguments)?.args.first()? {
+        GenericArgument::Type(ty) => Some(ty),
+        _ => None,
+    }
+}
+
+const fn generics(arguments: &PathArguments) -> Option<&Generics> {
+    match arguments {
+        PathArguments::AngleBracketed(generics) => Some(generics),
+        _ => None,
+    }
+}
+
+/// Whether a type names what only the function knows: its generics, `Self`, `impl Trait`. The generics of an impl are
+/// not to be seen from here; single capital letters are taken for them.
+pub(crate) fn is_generic(ty: &Type, sig: &Signature) -> bool {
+    let params: Vec<String> = sig
+        .generics
+        .params
+        .iter()
+        .map(|param| match param {
+            syn::GenericParam::Type(param) => param.ident.to_string(),
+            syn::GenericParam::Const(param) => param.ident.to_string(),
+            syn::GenericParam::Lifetime(_) => String::new(),
+        })
+        .collect();
+    idents(&ty.to_token_stream()).iter().any(|ident| {
+        let word = ident.to_string();
+        let looks_generic = word.len() <= 2
+            && word.starts_with(|c: char| c.is_ascii_uppercase())
+            && word[1..].chars().all(|c| c.is_ascii_digit());
+        word == "Self" || word == "impl" || params.contains(&word) || looks_generic
+    })
+}
+
+/// What the return type says of the outcome.
+pub(crate) struct Returns {
+    /// Whether the returned value is to be looked at.
+    pub(crate) inspect: bool,
+    /// Whether it may be a boxed future under another name.
+    pub(crate) maybe_future: bool,
+    /// Constant expressions outside the function: whether a call can end in `error`, and whether it is a future.
+    pub(crate) has_error: TokenStream,
+    pub(crate) is_future: TokenStream,
+    /// A check inside the function, where the real type is known.
+    pub(crate) check: TokenStream,
+}
+
+impl Returns {
+    pub(crate) fn of(
+        sig: &Signature,
+        shape: &Shape,
+        outcome: OutcomeArg,
+        classifier: Option<&Classifier>,
+        private: &TokenStream,
+    ) -> Self {
+        let is_async = shape.is_async();
+        let plain = |inspect: bool, has_error: bool| Self {
+            inspect,
+            maybe_future: false,
+            has_error: has_error.to_token_stream(),
+            is_future: is_async.to_token_stream(),
+            check: TokenStream::new(),
+        };
+        let Some(ty) = shape.output() else {
+            return plain(classifier.is_some(), classifier.is_some());
+        };
+        let given = classifier.is_some() || outcome == OutcomeArg::Result;
+        let nameless = mentions(ty, "impl");
+        let by_name = is_named_result(ty);
+        if !is_open(ty) || nameless {
+            let inspect = given || (nameless && by_name);
+            return plain(inspect, inspect);
+        }
+        let probe = |what: TokenStream| quote! { { #[allow(unused_imports)] use #private::NotResult as _; <#private::Probe<'_, #ty>>::#what } };
+        let (is_result, is_boxed) = (probe(quote! { IS_RESULT }), probe(quote! { IS_FUTURE }));
+        let (outside, maybe_future) = (!is_generic(ty, sig), !is_async && !by_name);
+        let statically = |known: bool, probe: &TokenStream| {
+            if outside {
+                probe.clone()
+            } else {
+                known.to_token_stream()
+            }
+        };
+        let mut returns = Self {
+            inspect: true,
+            maybe_future,
+            has_error: if given {
+                quote! { true }
+            } else {
+                statically(by_name, &is_result)
+            },
+            is_future: if maybe_future {
+                statically(false, &is_boxed)
+            } else {
+                is_async.to_token_stream()
+            },
+            check: TokenStream::new(),
+        };
+        if !outside {
+            // A bare type parameter has no outcome but `ok`, whatever it becomes.
+            (returns.inspect, returns.maybe_future) = (given || by_name, false);
+            returns.check =
+                disagreement(by_name, given, maybe_future, &is_result, &is_boxed, private);
+        }
+        returns
+    }
+}
+
+/// The compile error for a generic type whose name tells something else than the type itself.
+fn disagreement(
+    by_name: bool,
+    given: bool,
+    maybe_future: bool,
+    is_result: &TokenStream,
+    is_boxed: &TokenStream,
+    private: &TokenStream,
+) -> TokenStream {
+    let assert = |condition: TokenStream, text: &str| quote! { const { #private::core::assert!(#condition, #text) }; };
+    let result = match (given, by_name) {
+        (true, _) => TokenStream::new(),
+        (false, true) => assert(
+            is_result.clone(),
+            "this type is called `Result` but is none; write `outcome = false`",
+        ),
+        (false, false) => assert(
+            quote! { !#is_result },
+            "this type is a `Result`, which its name does not tell; write `outcome = result`",
+        ),
+    };
+    let future = maybe_future.then(|| {
+        assert(
+            quote! { !#is_boxed },
+            "this type is a boxed future, which its name does not tell; write `Pin<Box<dyn Future<…>>>` in full",
+        )
+    });
+    quote! { #result #future }
+}
+
+/// Whether the type may be anything: a path, or what a macro makes.
+fn is_open(ty: &Type) -> bool {
+    matches!(
+        ty,
+        Type::Path(_) | Type::Macro(_) | Type::Paren(_) | Type::Group(_)
+    ) && !is_primitive(ty)
+}
+
+fn is_named_result(ty: &Type) -> bool {
+    matches!(ty, Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == "Result"))
+}
+
+fn is_primitive(ty: &Type) -> bool {
+    const PRIMITIVES: [&str; 17] = [
+        "bool", "char", "str", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32",
+        "i64", "i128", "isize", "f32", "f64",
+    ];
+    matches!(ty, Type::Path(path) if PRIMITIVES.iter().any(|name| path.path.is_ident(name)))
+}
+
+/// The return type as it can stand on a closure or a `let`: `impl Trait` is left to inference.
+pub(crate) fn nameable(sig: &Signature) -> Type {
+    fn erase(ty: &mut Type) {
+        match ty {
+            Type::ImplTrait(_) => *ty = parse_quote!(_),
+            Type::Path(path) => {
+                for segment in &mut path.path.segments {
+                    if let PathArguments::AngleBracketed(args) = &mut segment.arguments {
+                        for arg in &mut args.args {
+                            if let GenericArgument::Type(ty) = arg {
+                                erase(ty);
+                            }
+                        }
+                    }
+                }
+            }
+            Type::Tuple(tuple) => tuple.elems.iter_mut().for_each(erase),
+            Type::Reference(reference) => erase(&mut reference.elem),
+            Type::Slice(slice) => erase(&mut slice.elem),
+            Type::Array(array) => erase(&mut array.elem),
+            Type::Paren(paren) => erase(&mut paren.elem),
+            Type::Group(group) => erase(&mut group.elem),
+            _ => {}
+        }
+    }
+    match &sig.output {
+        ReturnType::Default => parse_quote!(()),
+        ReturnType::Type(_, ty) => {
+            let mut ty = (**ty).clone();
+            erase(&mut ty);
+            ty
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Questions about tokens that need no parser.
+
+use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
+use quote::ToTokens;
+
+/// All identifiers in the tokens, groups included.
+pub(crate) fn idents(tokens: &TokenStream) -> Vec<Ident> {
+    let mut all = Vec::new();
+    for token in tokens.clone() {
+        match token {
+            TokenTree::Ident(ident) => all.push(ident),
+            TokenTree::Group(group) => all.extend(idents(&group.stream())),
+            _ => {}
+        }
+    }
+    all
+}
+
+pub(crate) fn mentions(tokens: &impl ToTokens, word: &str) -> bool {
+    idents(&tokens.to_token_stream())
+        .iter()
+        .any(|ident| ident == word)
+}
+
+/// Whether code reads a variable of that name, as far as tokens tell: not as a field, but also inside a format string.
+pub(crate) fn reads(code: &TokenStream, name: &Ident) -> bool {
+    let text = name.to_string();
+    let in_format = format!("{{{text}");
+    let mut after_dot = false;
+    code.clone().into_iter().any(|token| {
+        let found = match &token {
+            TokenTree::Ident(ident) => !after_dot && *ident == text,
+            TokenTree::Group(group) => reads(&group.stream(), name),
+            TokenTree::Literal(literal) => literal.to_string().contains(&in_format),
+            TokenTree::Punct(_) => false,
+        };
+        let dot = matches!(&token, TokenTree::Punct(punct) if punct.as_char() == '.');
+        // `..name` is a range, `.name` a field.
+        after_dot = dot && !after_dot;
+        found
+    })
+}
+
+/// Whether code assigns to a variable of that name or to a field of it, as far as tokens tell.
+pub(crate) fn assigns(code: &TokenStream, name: &Ident) -> bool {
+    let tokens: Vec<TokenTree> = code.clone().into_iter().collect();
+    let punct = |at: usize, wanted: char| matches!(tokens.get(at), Some(TokenTree::Punct(punct)) if punct.as_char() == wanted);
+    let text = name.to_string();
+    tokens.iter().enumerate().any(|(at, token)| match token {
+        TokenTree::Group(group) => assigns(&group.stream(), name),
+        TokenTree::Ident(ident) if *ident == text && !(at > 0 && punct(at - 1, '.')) => {
+            let mut end = at + 1;
+            while punct(end, '.') {
+                end += 2;
+            }
+            // `x = 1` and `x += 1`, but not `x == 1`.
+            let compound = usize::from("+-*/%^&|".chars().any(|op| punct(end, op)));
+            punct(end + compound, '=') && !punct(end + 1, '=')
+                || compound == 1 && punct(end + 1, '=')
+        }
+        _ => false,
+    })
+}
+
+/// Every lifetime but `'static` becomes `'_`: outside the function it has no name.
+pub(crate) fn without_lifetimes(tokens: TokenStream) -> TokenStream {
+    let mut out = TokenStream::new();
+    let mut after_tick = false;
+    for token in tokens {
+        let token = match token {
+            TokenTree::Ident(name) if after_tick && name != "static" => {
+                TokenTree::Ident(Ident::new("_", name.span()))
+            }
+            TokenTree::Group(group) => {
+                let mut inner = Group::new(group.delimiter(), without_lifetimes(group.stream()));
+                inner.set_span(group.span());
+                TokenTree::Group(inner)
+            }
+            other => other,
+        };
+        after_tick = matches!(&token, TokenTree::Punct(punct) if punct.as_char() == '\'');
+        out.extend([token]);
+    }
+    out
+}
+
+/// An identifier that the user's code cannot see.
+pub(crate) fn hidden(name: &str) -> Ident {
+    Ident::new(name, Span::mixed_site())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn assignments_are_told_from_comparisons() {
+        let assigns = |code: &str| {
+            assigns(
+                &code.parse().unwrap(),
+                &Ident::new("lots", Span::call_site()),
+            )
+        };
+        assert!(assigns("{ lots = 1; }") && assigns("lots.0.value = 2;") && assigns("lots += 1"));
+        assert!(!assigns("lots == 1") && !assigns("order.lots = 1") && !assigns("let x = lots;"));
+    }
+
+    #[test]
+    fn a_variable_is_read_by_name_and_in_format_strings_but_not_as_a_field() {
+        let reads = |code: &str| {
+            reads(
+                &code.parse().unwrap(),
+                &Ident::new("lots", Span::call_site()),
+            )
+        };
+        assert!(
+            reads("f(lots)")
+                && reads("{ a + lots }")
+                && reads("println!(\"{lots:?}\")")
+                && reads("0..lots")
+        );
+        assert!(!reads("order.lots") && !reads("println!(\"lots\")"));
+    }
+}

@@ -4,4 +4,5 @@ mod command_line;
 mod counterparts;
 mod exposition;
 mod paper;
+mod scheduler;
 mod shutdown;

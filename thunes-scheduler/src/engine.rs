@@ -109,7 +109,7 @@ impl Engine {
         let name = job.name.clone();
         let (retire, abort) = (CancellationToken::new(), CancellationToken::new());
         let runner = Runner {
-            series: JobSeries::new(&name),
+            series: JobSeries::new(&name, journal.record().last_success),
             job,
             clock: Arc::clone(&self.clock),
             journal,

@@ -21,7 +21,7 @@ const SUMMARY_TIME: &str = "23:00";
 const LAB_SLACK: Duration = Duration::from_secs(5);
 
 /// The LAB and what its last sweep found; shared by the job that sweeps and those that tell.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct SharedLab {
     lab: Arc<Mutex<Option<Lab>>>,
     last: Arc<std::sync::Mutex<Option<Report>>>,

@@ -33,7 +33,7 @@ pub use worktree::{GitState, TestStatus, Worktree, WorktreeStatus};
 
 use crate::config::LabSettings;
 use crate::guard::Guard;
-use crate::metrics::{LabSeries, ServerSeries, WorktreeSeries};
+use crate::metrics::{self, ServerSeries, WorktreeSeries};
 use child::Nursery;
 use damping::Damper;
 use definition::Definition;
@@ -70,18 +70,17 @@ const SLACK: Duration = Duration::from_millis(200);
 const CLOSE: Duration = Duration::from_secs(3);
 
 /// The LAB under watch.
-#[derive(Debug)]
 pub struct Lab {
     context: Context,
     servers: BTreeMap<String, Watched>,
     worktrees: BTreeMap<String, WorktreeSeries>,
     /// What each file of servers held when it was last read well.
     files: BTreeMap<PathBuf, (Stamp, BTreeMap<String, Definition>)>,
-    series: LabSeries,
+    /// The only server to be looked at.
+    only: Option<String>,
 }
 
 /// A server under watch, and what is shown of it.
-#[derive(Debug)]
 struct Watched {
     target: Arc<Target>,
     damper: Damper,
@@ -97,7 +96,7 @@ impl Lab {
             servers: BTreeMap::new(),
             worktrees: BTreeMap::new(),
             files: BTreeMap::new(),
-            series: LabSeries::new(),
+            only: None,
         };
         lab.refresh();
         lab
@@ -131,13 +130,13 @@ impl Lab {
         }
         for worktree in worktrees {
             errors += worktree.errors;
-            if let Some(series) = self.worktrees.get(&worktree.name) {
+            if let Some(series) = self.worktrees.get_mut(&worktree.name) {
                 series.show(&worktree);
             }
             report.worktrees.push(worktree);
         }
         report.errors = errors;
-        self.series.swept(begin.elapsed(), errors);
+        metrics::swept(begin.elapsed(), errors);
         report
     }
 
@@ -217,7 +216,10 @@ impl Lab {
         let scripts = self.scripts().into_iter().map(|name| (name, None));
         let files = self.files.values().flat_map(|(_, definitions)| definitions);
         let defined = files.map(|(name, definition)| (name.clone(), Some(definition.clone())));
-        scripts.chain(defined).collect()
+        let all = scripts.chain(defined);
+        let only = self.only.as_ref();
+        all.filter(|(name, _)| only.is_none_or(|only| only == name))
+            .collect()
     }
 
     /// Reads the files of servers that changed. One that cannot be read leaves its servers as they were.
@@ -275,9 +277,10 @@ impl Lab {
         self.servers.keys().cloned().collect()
     }
 
-    /// Keeps only the server of this name, and no worktree; `false` if there is none.
+    /// Looks at no other server than the one of this name; `false` if there is none.
     pub fn only(&mut self, name: &str) -> bool {
-        self.servers.retain(|known, _| known == name);
+        self.only = Some(name.to_owned());
+        self.refresh();
         !self.servers.is_empty()
     }
 

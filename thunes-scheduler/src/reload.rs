@@ -58,18 +58,6 @@ impl Reload {
             }
         }
     }
-
-    /// The new configuration runs.
-    #[expect(clippy::unused_self, reason = "told by who was asked")]
-    pub(crate) fn accepted(&self) {
-        metrics::reloaded(true);
-    }
-
-    /// The old configuration runs on.
-    #[expect(clippy::unused_self, reason = "told by who was asked")]
-    pub(crate) fn refused(&self) {
-        metrics::reloaded(false);
-    }
 }
 
 fn version(file: &Path) -> Version {

@@ -13,6 +13,7 @@ use crate::engine::{Engine, Job, Store, StoreError, SystemClock};
 use crate::guard::Guard;
 use crate::jobs::{SharedLab, jobs};
 use crate::lab::Lab;
+use crate::metrics;
 use crate::reload::Reload;
 
 /// How long jobs that run have to end by themselves at a stop.
@@ -107,7 +108,10 @@ pub async fn run(
         tokio::select! {
             () = stop.cancelled() => break,
             () = &mut over => break,
-            settings = reload.next() => crew.reload(settings, &reload).await,
+            settings = reload.next() => {
+                let taken = crew.reload(settings).await;
+                metrics::reloaded(taken);
+            }
         }
     }
     crew.engine.drain(DRAIN).await;
@@ -153,8 +157,8 @@ impl Crew {
         job
     }
 
-    /// Goes on with new settings; with the old ones if they cannot be used.
-    async fn reload(&mut self, settings: Result<Settings, ConfigError>, reload: &Reload) {
+    /// Goes on with new settings; with the old ones, and `false`, if they cannot be used.
+    async fn reload(&mut self, settings: Result<Settings, ConfigError>) -> bool {
         let settings = match settings {
             Ok(settings) => settings,
             Err(error) => {
@@ -162,7 +166,7 @@ impl Crew {
                     "the old configuration runs on: {}",
                     crate::engine::chain(&error)
                 );
-                return reload.refused();
+                return false;
             }
         };
         self.lab
@@ -173,10 +177,10 @@ impl Crew {
                 "not all jobs were taken over: {}",
                 crate::engine::chain(&error)
             );
-            return reload.refused();
+            return false;
         }
         tracing::info!("the new configuration runs");
-        reload.accepted();
+        true
     }
 
     fn banner(&self, port: u16) -> String {

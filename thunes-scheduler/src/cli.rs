@@ -65,6 +65,8 @@ pub enum Command {
     },
     /// Sweep the LAB and serve its metrics, without other jobs.
     LabExporter,
+    /// Run with a LAB of its own to look at: 18 servers, some slow, hung or dead, and 5 worktrees.
+    Demo,
 }
 
 /// What to do with the LAB.

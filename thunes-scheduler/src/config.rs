@@ -263,10 +263,12 @@ fn lab_of(table: &Table<'_, '_>, path: &Path) -> Result<LabSettings, ConfigError
         "successes",
         "worktree",
     ])?;
-    let folder = path.parent().unwrap_or(Path::new(""));
     // Health scripts run in the workspace, where a relative path would mean something else.
-    let folder = std::path::absolute(folder.join(".")).unwrap_or_else(|_| folder.to_owned());
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let folder = path.parent().unwrap_or(Path::new("/"));
     let root = folder.join(home(table.text("root")?.unwrap_or("~/LAB")));
+    // Without the `.` that a root of `.` leaves behind.
+    let root: PathBuf = root.components().collect();
     let seconds = |key, default| {
         let value = table.duration(key)?;
         Ok::<_, ConfigError>(value.unwrap_or(Duration::from_secs(default)))

@@ -9,6 +9,7 @@ use instrument_core::{Builder, loopback, shutdown};
 use thunes_scheduler::HEALTHY;
 use thunes_scheduler::cli::{Cli, Command, LabCommand, RunArgs, TEST_DURATION};
 use thunes_scheduler::config::{ConfigError, Settings};
+use thunes_scheduler::demo::Demo;
 use thunes_scheduler::engine::StoreError;
 use thunes_scheduler::guard::{self, Guard};
 use thunes_scheduler::log::{self, LogLevelError};
@@ -51,6 +52,13 @@ async fn act(cli: Cli) -> anyhow::Result<u8> {
     match cli.command {
         None => schedule(cli.run, settings, false).await,
         Some(Command::LabExporter) => schedule(cli.run, settings, true).await,
+        Some(Command::Demo) => {
+            let demo = Demo::new().context("cannot lay out the LAB to look at")?;
+            let mut args = cli.run;
+            args.config = Some(demo.config());
+            let settings = demo.settings()?;
+            schedule(args, settings, false).await
+        }
         Some(Command::Jobs) => {
             let state = state_folder(cli.run.state_dir, cli.run.config.as_deref());
             announce(&once::list(&settings, state.as_deref())?);

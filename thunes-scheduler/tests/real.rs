@@ -1,4 +1,4 @@
-//! Real MCP servers from npm and PyPI, of both eras, over both transports. `install-mcp-servers.sh` installs them.
+//! Real MCP servers from npm and `PyPI`, of both eras, over both transports. `install-mcp-servers.sh` installs them.
 
 mod fixture;
 

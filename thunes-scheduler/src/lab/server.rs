@@ -15,6 +15,9 @@ use super::verdict::{Reason, State, Verdict};
 /// The first and the longest pause before a server is started again.
 const BACK_OFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(5));
 
+/// As long as a scheduler may run.
+const FOR_GOOD: Duration = Duration::from_hours(24 * 365 * 10);
+
 /// So many pings in a row without an answer, and the server is started anew.
 const LATE_PINGS: u32 = 2;
 
@@ -130,10 +133,12 @@ impl Watch {
 
     /// Lets go of the session, and of the server's process with it, for a while that doubles.
     fn rest(&mut self, verdict: Verdict) -> Verdict {
-        let pause = BACK_OFF
-            .0
-            .saturating_mul(1 << self.failures.min(16))
-            .min(BACK_OFF.1);
+        let doubled = BACK_OFF.0.saturating_mul(1 << self.failures.min(16));
+        let pause = match verdict.state {
+            // What it lacks it can only be given by a new definition, or to a new scheduler.
+            State::NotConfigured => FOR_GOOD,
+            _ => doubled.min(BACK_OFF.1),
+        };
         self.failures = self.failures.saturating_add(1);
         self.phase = Phase::Idle(Instant::now() + pause, Some(verdict.clone()));
         verdict

@@ -81,6 +81,7 @@ step "format of benches" cargo fmt --manifest-path benches/Cargo.toml --check
 step "lints" cargo clippy --workspace --all-targets --features instrument-core/lint --locked -- -D warnings
 # Many of the tests wait for other processes, so more of them run at once than there are cores.
 export RUST_TEST_THREADS=6
+step "MCP servers" thunes-scheduler/tests/install-mcp-servers.sh
 step "tests" cargo test --workspace --features instrument-core/lint --locked --no-fail-fast -- \
     --include-ignored --skip golden::
 step "docs" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked

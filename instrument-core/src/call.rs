@@ -145,6 +145,10 @@ pub(crate) fn end(site: &Site, numbers: &[usize], bits: Bits, outcome: Outcome) 
 }
 
 #[cfg(test)]
+#[allow(
+    unsafe_code,
+    reason = "the section of a site; lints are silent on it in other crates"
+)]
 mod tests {
     use crate::clock::READS;
     use crate::{counted, timed};

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::label::Label;
+use crate::link;
 use crate::metric::{Desc, Kind, Metric, Place};
 use crate::site::{Site, Use};
 
@@ -35,8 +36,6 @@ pub enum Registration {
     /// A declared metric, and where.
     Declared(&'static Metric, Place),
 }
-
-inventory::collect!(Registration);
 
 /// A metric, and who moves it.
 struct Entry {
@@ -256,14 +255,20 @@ impl Catalogue {
     pub(crate) fn collect() -> Result<Self, Vec<Conflict>> {
         let mut sites = Vec::new();
         let mut all = Vec::new();
-        for registration in inventory::iter::<Registration> {
+        for registration in link::registrations() {
             all.extend(Entry::all_of(registration));
             if let Registration::Site(site) = registration {
                 sites.push(*site);
             }
         }
         // The linker's order is not the source's, and a declaration comes before its uses.
-        all.sort_by_key(|one| (one.function.is_some(), one.place.file(), one.place.line()));
+        all.sort_by_key(|one: &Entry| {
+            // Attributes of one function share a place.
+            let buckets = one.metric.desc().buckets.iter();
+            let buckets: Vec<_> = buckets.map(|bound| bound.to_bits()).collect();
+            let place = (one.place.file(), one.place.line());
+            (one.function.is_some(), place, buckets)
+        });
         let own = OwnMetrics::of(all.iter().map(|one| (one.metric, one.place)));
         all.extend(
             own.all()

@@ -5,8 +5,6 @@ use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use metrics_exporter_prometheus::formatting::sanitize_label_value;
-
 use crate::catalogue::{Catalogue, OwnMetrics, SERIES_LIMIT};
 use crate::declared::{Counter, Gauge, Histogram, Info};
 use crate::label::{LabelSet, LabelValue};
@@ -57,8 +55,6 @@ static OWN: OnceLock<OwnMetrics> = OnceLock::new();
 struct Row {
     metric: &'static Metric,
     typed: &'static (dyn Any + Send + Sync),
-    /// `key="value"` of each configured label, as on the page.
-    pairs: Vec<String>,
     guards: usize,
 }
 
@@ -78,6 +74,9 @@ impl<M: 'static> Drop for Series<M> {
     fn drop(&mut self) {
         if let Some(row) = rows().get_mut(&self.key) {
             row.guards -= 1;
+            if row.guards == 0 {
+                rows::list_row(row.metric, false);
+            }
         }
     }
 }
@@ -105,7 +104,6 @@ fn open<M: Send + Sync>(
         Row {
             metric: metric_of(typed),
             typed,
-            pairs: pairs(parent.desc(), &key.1),
             guards: 0,
         }
     });
@@ -115,18 +113,11 @@ fn open<M: Send + Sync>(
         row.metric.set_enabled(parent.is_live());
         if row.guards == 1 {
             row.metric.zero();
+            rows::list_row(row.metric, true);
         }
     }
     let metric = row.typed.downcast_ref().expect("a metric has one type");
     Series { metric, key }
-}
-
-fn pairs(desc: &Desc, values: &[String]) -> Vec<String> {
-    let free = desc.labels.iter().filter(|label| label.domain.is_free());
-    let pair = |(label, value): (&crate::label::Label, &String)| {
-        format!("{}=\"{}\"", label.key, sanitize_label_value(value))
-    };
-    free.zip(values).map(pair).collect()
 }
 
 /// Binds the series that were opened before `install()`.
@@ -145,36 +136,6 @@ pub(crate) fn set_enabled(family: &str, enabled: bool) {
         if *name == family {
             row.metric.set_enabled(enabled);
         }
-    }
-}
-
-/// The page without the series whose guards are gone; the storage cannot remove them.
-pub(crate) fn without_closed(page: String) -> String {
-    let rows = rows();
-    let closed: Vec<_> = rows.iter().filter(|(_, row)| row.guards == 0).collect();
-    if closed.is_empty() {
-        return page;
-    }
-    let open = |line: &&str| {
-        !closed
-            .iter()
-            .any(|((name, _), row)| row.is_line(name, line))
-    };
-    page.split_inclusive('\n').filter(open).collect()
-}
-
-impl Row {
-    fn is_line(&self, name: &str, line: &str) -> bool {
-        let Some((series, labels)) = line.split_once('{') else {
-            return false;
-        };
-        let suffix = series.strip_prefix(name);
-        suffix.is_some_and(|suffix| matches!(suffix, "" | "_bucket" | "_sum" | "_count"))
-            && self.pairs.iter().all(|pair| {
-                labels
-                    .match_indices(pair.as_str())
-                    .any(|(at, _)| at == 0 || labels[..at].ends_with(','))
-            })
     }
 }
 

@@ -1,6 +1,9 @@
-//! The HTTP endpoint: `/metrics`, health, and a landing page, on a thread of its own. Cold.
+//! The HTTP endpoint: `/metrics`, health, and a landing page, on threads of its own. Cold.
 //!
-//! A scrape never waits for the program's async runtime, nor delays it.
+//! A scrape never waits for the program's async runtime, nor delays it. Of the locks that these threads take, none is
+//! one that a recording thread waits for: a page is written from a copy of the list of series
+//! (`storage/registry.rs`: its lock is held for one reference count), and samples are read from atomic cells
+//! (`storage/arena.rs`).
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
@@ -15,12 +18,15 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::install::Exporter;
 
+mod negotiate;
 mod page;
 
 /// A client that has not sent a request's head by then is cut off. Scrapers send it at once.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// More connections than this at a time are closed at once; each costs a descriptor of the trading process.
 const MOST_CONNECTIONS: usize = 512;
+/// Threads that write pages; requests beyond wait their turn.
+const WRITERS: usize = 1;
 /// How long to rest when no connection can be accepted, as when descriptors have run out.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 
@@ -99,6 +105,7 @@ pub(crate) fn serve(exporter: Exporter, addr: impl ToSocketAddrs) -> Result<Serv
     let local_addr = listeners[0].local_addr().map_err(ServeError::Start)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
+        .max_blocking_threads(WRITERS)
         .build()
         .map_err(ServeError::Start)?;
     let (stop, mut stopped) = watch::channel(false);
@@ -184,8 +191,8 @@ async fn accept(listener: tokio::net::TcpListener, exporter: Exporter, free: Arc
         let exporter = exporter.clone();
         tokio::spawn(async move {
             let service = service_fn(|request| {
-                let response = page::answer(&exporter, &request);
-                async move { Ok::<_, std::convert::Infallible>(response) }
+                let exporter = exporter.clone();
+                async move { Ok::<_, std::convert::Infallible>(page::answer(&exporter, &request).await) }
             });
             let served = http1::Builder::new()
                 .timer(TokioTimer::new())

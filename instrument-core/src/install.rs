@@ -5,17 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use metrics_exporter_prometheus::PrometheusHandle;
-
 use crate::catalogue::{Catalogue, Conflict};
-use crate::clock;
 use crate::computed;
 use crate::configured;
 use crate::endpoint::{self, ServeError, Server};
-use crate::exposition::{self, Samples};
+use crate::exposition::{Format, Samples};
 use crate::health::{Health, Heartbeat};
+use crate::observe::Observer;
 use crate::rows;
-use crate::storage;
+use crate::storage::{self, matches_pattern};
 
 static INSTALLED: AtomicBool = AtomicBool::new(false);
 
@@ -28,10 +26,7 @@ pub enum InstallError {
     /// Places of the program contradict each other.
     #[error("the metrics of this program contradict each other:{}", list(.0))]
     Conflicts(Vec<Conflict>),
-    /// The storage refused the buckets of a family.
-    #[error("the storage refused a histogram's buckets")]
-    Buckets(#[source] metrics_exporter_prometheus::BuildError),
-    /// The thread that keeps the storage small could not be started.
+    /// The thread that keeps summaries small could not be started.
     #[error("cannot start the upkeep thread")]
     Upkeep(#[source] std::io::Error),
 }
@@ -57,6 +52,11 @@ pub fn install() -> Result<Exporter, InstallError> {
 pub struct Builder {
     program: Program,
     global_labels: Vec<(String, String)>,
+    summaries: Vec<String>,
+    created: bool,
+    process_metrics: bool,
+    #[cfg(feature = "tokio-metrics")]
+    runtime: Option<tokio::runtime::RuntimeMetrics>,
 }
 
 /// What the landing page and `/health` say of the program.
@@ -85,6 +85,11 @@ impl Builder {
         Self {
             program,
             global_labels: Vec::new(),
+            summaries: Vec::new(),
+            created: true,
+            process_metrics: true,
+            #[cfg(feature = "tokio-metrics")]
+            runtime: None,
         }
     }
 
@@ -110,6 +115,38 @@ impl Builder {
         self
     }
 
+    /// Makes summaries (quantiles, and no buckets) of the histograms whose name is `pattern`, or starts with it if it
+    /// ends in `*`. They are kept by metrics-exporter-prometheus, which holds each sample for up to five seconds;
+    /// quantiles of several processes cannot be added up. May be called again for more names.
+    #[must_use]
+    pub fn summaries(mut self, pattern: &str) -> Self {
+        self.summaries.push(pattern.to_owned());
+        self
+    }
+
+    /// Whether `OpenMetrics` pages say when each series began, in a line `…_created`; they do by default. Prometheus
+    /// keeps such a line as one more series, unless told to use it as the start of the counter.
+    #[must_use]
+    pub const fn created_timestamps(mut self, on: bool) -> Self {
+        self.created = on;
+        self
+    }
+
+    /// Whether the page has the `process_*` families; it has by default, where there is a `/proc`.
+    #[must_use]
+    pub const fn process_metrics(mut self, on: bool) -> Self {
+        self.process_metrics = on;
+        self
+    }
+
+    /// Puts the `tokio_*` families of a runtime on the page: tasks, queue, and how busy its workers are.
+    #[cfg(feature = "tokio-metrics")]
+    #[must_use]
+    pub fn tokio_runtime(mut self, runtime: &tokio::runtime::Handle) -> Self {
+        self.runtime = Some(runtime.metrics());
+        self
+    }
+
     /// Installs. If another crate has set a global recorder before, the sites are bound to that one, and
     /// this exporter's page stays empty.
     ///
@@ -117,29 +154,34 @@ impl Builder {
     /// As [`install`].
     pub fn install(self) -> Result<Exporter, InstallError> {
         let catalogue = Catalogue::collect().map_err(InstallError::Conflicts)?;
-        let (recorder, handle) =
-            storage::build(&catalogue, &self.global_labels).map_err(InstallError::Buckets)?;
         if INSTALLED.swap(true, Ordering::AcqRel) {
             return Err(InstallError::AlreadyInstalled);
         }
-        clock::start();
-        let recorder: &'static _ = Box::leak(Box::new(recorder));
-        if metrics::set_global_recorder(recorder).is_ok() {
-            rows::register_with(recorder);
+        let options = storage::Options {
+            global_labels: self.global_labels,
+            summaries: self.summaries,
+            created: self.created,
+            ..storage::Options::default()
+        };
+        let recorder = storage::build(&catalogue, options).map_err(InstallError::Upkeep)?;
+        if metrics::set_global_recorder(recorder.clone()).is_ok() {
+            rows::register_with(recorder.clone());
         } else {
             tracing::warn!("another recorder was installed before; this page will stay empty");
         }
-        storage::start_upkeep(handle.clone()).map_err(InstallError::Upkeep)?;
         metrics::with_recorder(|recorder| storage::bind(&catalogue, recorder));
         rows::bind(&catalogue);
         configured::bind(&catalogue);
         catalogue.sites().for_each(|site| site.set_enabled(true));
-        let (program, health) = (self.program, Health::default());
+        let observer = Observer::new(&self.program, &catalogue, self.process_metrics);
+        #[cfg(feature = "tokio-metrics")]
+        let observer = observer.with_runtime(self.runtime);
         Ok(Exporter(Arc::new(Inner {
-            program,
+            program: self.program,
             catalogue,
-            handle,
-            health,
+            recorder,
+            observer,
+            health: Health::default(),
         })))
     }
 }
@@ -151,7 +193,8 @@ pub struct Exporter(Arc<Inner>);
 struct Inner {
     program: Program,
     catalogue: Catalogue,
-    handle: PrometheusHandle,
+    recorder: storage::Recorder,
+    observer: Observer,
     health: Health,
 }
 
@@ -159,8 +202,18 @@ impl Exporter {
     /// The page in the Prometheus text format 0.0.4, families and series in a fixed order.
     #[must_use]
     pub fn render(&self) -> String {
+        self.page(Format::Text)
+    }
+
+    /// The page as `OpenMetrics` 1.0.0.
+    #[must_use]
+    pub fn render_openmetrics(&self) -> String {
+        self.page(Format::OpenMetrics)
+    }
+
+    pub(crate) fn page(&self, format: Format) -> String {
         computed::compute(&self.0.catalogue);
-        configured::without_closed(exposition::sorted(&self.0.handle.render()))
+        self.0.observer.page(self.0.recorder.registry(), format)
     }
 
     /// The samples of the page, to read the program's own numbers.
@@ -192,10 +245,7 @@ impl Exporter {
         reason = "the count is for those who doubt the pattern"
     )]
     pub fn set_enabled(&self, pattern: &str, enabled: bool) -> usize {
-        let chosen = |name: &str| match pattern.strip_suffix('*') {
-            Some(prefix) => name.starts_with(prefix),
-            None => name == pattern,
-        };
+        let chosen = |name: &str| matches_pattern(pattern, name);
         let catalogue = &self.0.catalogue;
         let families = catalogue.families().filter(|family| chosen(family.name));
         let families = families.inspect(|family| {

@@ -54,9 +54,16 @@ mod future;
 mod health;
 mod install;
 mod label;
+mod link;
+#[cfg(feature = "lint")]
+pub mod lint;
 mod metric;
+mod observe;
 mod outcome;
+mod process;
 mod rows;
+#[cfg(feature = "tokio-metrics")]
+mod runtime;
 mod sample;
 pub mod shutdown;
 mod site;

@@ -4,8 +4,9 @@ pub use core;
 pub use std::boxed::Box;
 pub use std::string::String;
 
+pub use crate::__instrument_submit as submit;
+pub use crate::link::Entry;
 pub use instrument_macros::{__merged, metrics as __metrics};
-pub use inventory::submit;
 
 pub use crate::buckets::rising;
 pub use crate::call::{call, enter};
@@ -23,3 +24,18 @@ pub use crate::outcome::{
 };
 pub use crate::rows::{no_text, row, set_row, text};
 pub use crate::site::{Site, Use, When, amount, here};
+
+#[cfg(not(any(
+    target_os = "linux",
+    target_os = "android",
+    target_os = "freebsd",
+    target_os = "illumos"
+)))]
+pub use crate::link::Item;
+#[cfg(not(any(
+    target_os = "linux",
+    target_os = "android",
+    target_os = "freebsd",
+    target_os = "illumos"
+)))]
+pub use inventory;

@@ -6,13 +6,11 @@
 use std::collections::HashMap;
 use std::sync::{OnceLock, PoisonError, RwLock};
 
-use metrics::Recorder;
-
 use crate::catalogue::Catalogue;
 use crate::label::{Domain, Label};
 use crate::metric::{Desc, Metric};
 use crate::site::Site;
-use crate::storage;
+use crate::storage::{self, Recorder};
 
 /// The value of a label beyond its limit.
 pub(crate) const OTHER: &str = "_other";
@@ -22,11 +20,11 @@ const NONE: &str = "none";
 /// The rows that are there from the start.
 pub(crate) const RESERVED: usize = 2;
 
-/// The recorder that rows are registered with; a recorder local to a thread is not asked.
-static RECORDER: OnceLock<&'static (dyn Recorder + Sync)> = OnceLock::new();
+/// Our recorder, which rows are registered with; a recorder local to a thread is not asked.
+static RECORDER: OnceLock<Recorder> = OnceLock::new();
 
-/// Remembers the recorder. One that another crate has installed is reached through the facade.
-pub(crate) fn register_with(recorder: &'static (dyn Recorder + Sync)) {
+/// Remembers our recorder. One that another crate has installed is reached through the facade.
+pub(crate) fn register_with(recorder: Recorder) {
     // `install()` succeeds once.
     let _ = RECORDER.set(recorder);
 }
@@ -34,8 +32,18 @@ pub(crate) fn register_with(recorder: &'static (dyn Recorder + Sync)) {
 /// Gives `row` its storage, if `install()` has run.
 pub(crate) fn bind_row(row: &Metric) {
     match RECORDER.get() {
-        Some(recorder) => row.bind(storage::slots(row, *recorder)),
+        Some(recorder) => row.bind(storage::slots(row, recorder)),
         None => metrics::with_recorder(|recorder| row.bind(storage::slots(row, recorder))),
+    }
+}
+
+/// Puts the series of `row` on the page, or takes them off. Another crate's recorder keeps what it has.
+pub(crate) fn list_row(row: &Metric, listed: bool) {
+    let Some(recorder) = RECORDER.get() else {
+        return;
+    };
+    for key in storage::keys(row).iter().flatten() {
+        recorder.registry().list(key, listed);
     }
 }
 

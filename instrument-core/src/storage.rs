@@ -1,57 +1,53 @@
-//! Where samples are kept: for now metrics-exporter-prometheus, behind the facade. Cold but for its handles.
+//! Where samples are kept: our own recorder behind the `metrics` facade. Hot: `arena`, `counter`, `histogram`.
+//!
+//! Samples are folded when they are recorded, so memory does not grow with them and nothing needs upkeep.
 
-use std::thread;
-use std::time::Duration;
+use std::sync::Arc;
 
-use metrics::{Key, Label, Level, Metadata, Recorder};
-use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use metrics::{Key, Label, Level, Metadata};
 
-use crate::catalogue::{Catalogue, Family};
+use crate::catalogue::{Catalogue, Family as Declared};
 use crate::metric::{Kind, Metric, Slots};
 use crate::outcome::Outcome;
 
-/// That crate keeps raw samples until somebody folds them into buckets; its own listener does so at this pace.
-const UPKEEP: Duration = Duration::from_secs(5);
+mod arena;
+mod counter;
+mod facade;
+mod family;
+mod gauge;
+mod histogram;
+mod name;
+mod registry;
+mod sorted;
+mod summary;
 
-/// Builds the recorder of all families of the catalogue, with their buckets.
+pub(crate) use arena::{Reader, crowded_threads};
+pub(crate) use facade::Recorder;
+pub(crate) use family::{Family, Page, Series, Shape, Start, Value};
+pub(crate) use histogram::{Bounds, read as read_histogram};
+pub(crate) use registry::{Options, Registry};
+pub(crate) use summary::{Summary, matches_pattern};
+
+/// The recorder of all families of the catalogue, with their buckets.
 ///
 /// # Errors
-/// Buckets that the exporter refuses.
-pub(crate) fn build(
-    catalogue: &Catalogue,
-    global_labels: &[(String, String)],
-) -> Result<(impl Recorder + Sync + 'static, PrometheusHandle), BuildError> {
-    let mut builder = PrometheusBuilder::new().set_buckets(&crate::catalogue::FUNCTION_BUCKETS)?;
-    for (key, value) in global_labels {
-        builder = builder.add_global_label(key, value);
-    }
-    for family in catalogue
+/// The upkeep thread, which summaries need, cannot be started.
+pub(crate) fn build(catalogue: &Catalogue, mut options: Options) -> std::io::Result<Recorder> {
+    crate::clock::start();
+    let histograms = catalogue
         .families()
-        .filter(|family| family.kind == Kind::Histogram)
-    {
-        let name = Matcher::Full(family.name.to_owned());
-        builder = builder.set_buckets_for_metric(name, family.buckets)?;
-    }
-    let recorder = builder.build_recorder();
-    let handle = recorder.handle();
-    Ok((recorder, handle))
-}
-
-/// Keeps the memory of `handle` bounded for the rest of the process, as the recorder lives as long.
-pub(crate) fn start_upkeep(handle: PrometheusHandle) -> std::io::Result<()> {
-    thread::Builder::new()
-        .name("metrics-upkeep".to_owned())
-        .spawn(move || {
-            loop {
-                thread::sleep(UPKEEP);
-                handle.run_upkeep();
-            }
-        })?;
-    Ok(())
+        .filter(|family| family.kind == Kind::Histogram);
+    options.buckets.extend(histograms.map(|family| {
+        (
+            family.name.to_owned(),
+            Arc::new(Bounds::new(family.buckets)),
+        )
+    }));
+    Ok(Recorder::new(Arc::new(Registry::new(options)?)))
 }
 
 /// Registers every series of the catalogue, so that each is on the first scrape with value 0, and binds the sites.
-pub(crate) fn bind(catalogue: &Catalogue, recorder: &dyn Recorder) {
+pub(crate) fn bind(catalogue: &Catalogue, recorder: &dyn metrics::Recorder) {
     for family in catalogue.families() {
         describe(family, recorder);
         for metric in &family.metrics {
@@ -60,7 +56,7 @@ pub(crate) fn bind(catalogue: &Catalogue, recorder: &dyn Recorder) {
     }
 }
 
-fn describe(family: &Family, recorder: &dyn Recorder) {
+fn describe(family: &Declared, recorder: &dyn metrics::Recorder) {
     let (name, help) = (family.name.into(), family.help.clone().into());
     match family.kind {
         Kind::Counter => recorder.describe_counter(name, None, help),
@@ -70,7 +66,7 @@ fn describe(family: &Family, recorder: &dyn Recorder) {
 }
 
 /// The handles of every series of `metric`.
-pub(crate) fn slots(metric: &Metric, recorder: &dyn Recorder) -> Slots {
+pub(crate) fn slots(metric: &Metric, recorder: &dyn metrics::Recorder) -> Slots {
     let desc = metric.desc();
     let metadata = Metadata::new(module_path!(), Level::INFO, None);
     match desc.kind {
@@ -88,24 +84,28 @@ pub(crate) fn slots(metric: &Metric, recorder: &dyn Recorder) -> Slots {
 
 /// One handle for each slot of `metric`; `noop` where the function cannot have that outcome.
 fn handles<H>(metric: &Metric, noop: impl Fn() -> H, register: impl Fn(&Key) -> H) -> Box<[H]> {
+    let handle = |key: Option<Key>| key.map_or_else(&noop, |key| register(&key));
+    keys(metric).into_iter().map(handle).collect()
+}
+
+/// The key of each slot of `metric`; none where the function cannot have that outcome.
+pub(crate) fn keys(metric: &Metric) -> Vec<Option<Key>> {
     let desc = metric.desc();
-    let mut handles = Vec::new();
+    let mut keys = Vec::new();
     for labels in combinations(metric) {
         if desc.outcomes.is_empty() {
-            handles.push(register(&Key::from_parts(desc.name, labels)));
+            keys.push(Some(Key::from_parts(desc.name, labels)));
             continue;
         }
-        for (outcome, name) in Outcome::ALL {
-            handles.push(if desc.outcomes.has(outcome) {
+        keys.extend(Outcome::ALL.map(|(outcome, name)| {
+            desc.outcomes.has(outcome).then(|| {
                 let mut labels = labels.clone();
                 labels.push(Label::from_static_parts("outcome", name));
-                register(&Key::from_parts(desc.name, labels))
-            } else {
-                noop()
-            });
-        }
+                Key::from_parts(desc.name, labels)
+            })
+        }));
     }
-    handles.into()
+    keys
 }
 
 /// Every combination of the values of a metric's labels, the last label changing fastest.
@@ -126,3 +126,6 @@ fn combinations(metric: &Metric) -> Vec<Vec<Label>> {
     }
     all
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

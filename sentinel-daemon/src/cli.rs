@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
+use thunes_scheduler::log::LogArgs;
+
+use crate::prediction::HubProtocol;
 
 /// A trading loop over hourly bars, with metrics that tell the truth.
 ///
@@ -58,6 +61,12 @@ pub struct RunArgs {
     /// Port of the model server [default: 5001 with a host].
     #[arg(long, env = "HUB_PORT", value_name = "PORT")]
     pub hub_port: Option<u16>,
+    /// Which protocol the model server speaks.
+    #[arg(long, value_enum, default_value_t)]
+    pub hub_protocol: HubProtocol,
+    /// Name of the model at the server; only the Open Inference Protocol asks for one.
+    #[arg(long, value_name = "NAME", default_value = crate::counterpart::model::open_inference::MODEL, value_parser = model_name)]
+    pub hub_model: String,
     /// Host of the gateway; embedded if neither host nor port is given.
     #[arg(long, env = "GTW_HOST", value_name = "HOST")]
     pub gtw_host: Option<String>,
@@ -93,6 +102,9 @@ pub struct RunArgs {
     /// Seconds between cycles of a replay; 0 for as fast as it goes.
     #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = pace, allow_negative_numbers = true)]
     pub pace: Duration,
+    /// Second of each minute at which a cycle starts when prices are the market's own.
+    #[arg(long, value_name = "0..59", default_value_t = crate::schedule::SECOND, value_parser = clap::value_parser!(u8).range(0..=59))]
+    pub second: u8,
     /// End after so many cycles, with a summary.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub cycles: Option<u64>,
@@ -130,38 +142,6 @@ pub struct PaperArgs {
     pub state_dir: Option<PathBuf>,
 }
 
-/// How to log.
-#[derive(Debug, Clone, Args)]
-pub struct LogArgs {
-    /// For people, or a JSON object a line.
-    #[arg(
-        long,
-        env = "LOG_FORMAT",
-        value_name = "FORMAT",
-        default_value = "human",
-        global = true
-    )]
-    pub log_format: LogFormat,
-    /// error, warn, info, debug or trace, or directives such as `sentinel_daemon=debug`.
-    #[arg(
-        long,
-        env = "LOG_LEVEL",
-        value_name = "LEVEL",
-        default_value = "info",
-        global = true
-    )]
-    pub log_level: String,
-}
-
-/// The form of log lines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// Lines for people.
-    Human,
-    /// A JSON object a line.
-    Json,
-}
-
 fn number(text: &str, accepted: &str, fits: impl Fn(f64) -> bool) -> Result<f64, String> {
     let number = text
         .parse()
@@ -194,6 +174,16 @@ fn symbol(text: &str) -> Result<String, String> {
         Ok(text.to_ascii_uppercase())
     } else {
         Err("accepted: up to 16 letters and digits".to_owned())
+    }
+}
+
+/// The name stands in a URL's path.
+fn model_name(text: &str) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    if !text.is_empty() && text.len() <= 128 && text.chars().all(plain) {
+        Ok(text.to_owned())
+    } else {
+        Err("accepted: up to 128 letters, digits, dots, dashes and underscores".to_owned())
     }
 }
 

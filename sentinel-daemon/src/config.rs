@@ -10,6 +10,7 @@ use instrument_core::{LabelValue, loopback};
 use crate::cli::RunArgs;
 use crate::gateway::signature::{KeyError, RiskKey};
 use crate::model::Model;
+use crate::prediction::HubProtocol;
 use crate::risk::Limits;
 
 /// The vendor of live prices, unless another is given.
@@ -101,6 +102,8 @@ pub struct Config {
     pub limits: Limits,
     /// Time between cycles of a replay.
     pub pace: Duration,
+    /// Second of the minute at which a cycle on the wall clock starts.
+    pub second: u8,
     /// After how many cycles to end; `None` for never.
     pub cycles: Option<u64>,
     /// Where the endpoint listens.
@@ -111,6 +114,10 @@ pub struct Config {
     pub token: Option<Secret>,
     /// Base URL of the model server.
     pub hub: Option<String>,
+    /// What the model server speaks.
+    pub hub_protocol: HubProtocol,
+    /// Name of the model there.
+    pub hub_model: String,
     /// `ZeroMQ` endpoint of the gateway.
     pub gateway: Option<String>,
     /// Signs orders; the embedded pair makes up one.
@@ -169,11 +176,14 @@ impl Config {
                 positions: args.max_positions,
             },
             pace: args.pace,
+            second: args.second,
             cycles: args.cycles,
             metrics: metrics_addresses(args.metrics_host, args.metrics_port)?,
             vendor,
             token,
             hub,
+            hub_protocol: args.hub_protocol,
+            hub_model: args.hub_model,
             gateway,
             risk_key: risk_key.map_err(ConfigError::RiskKey)?,
             state_dir: args.state_dir,

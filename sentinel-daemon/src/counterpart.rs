@@ -4,6 +4,7 @@ mod command;
 pub mod gateway;
 pub mod model;
 pub mod prices;
+pub mod traffic;
 
 pub use command::{BindError, serve_gateway, serve_model, serve_prices};
 

@@ -1,18 +1,22 @@
 //! One trading cycle: bars, features, probabilities, signal, risk, order. Errors are counted and told where it ends.
 
+mod words;
+
 use std::time::Duration;
 
 use instrument_core::{LabelValue, counted, timed};
 use tokio_util::sync::CancellationToken;
 
 use crate::bar::Bar;
-use crate::desk::Desk;
+use crate::desk::settle::Settlement;
+use crate::desk::{Desk, Ground, OrderError};
 use crate::features::{self, FeatureError};
 use crate::gateway::GatewayError;
 use crate::gateway::protocol::{Fill, Position};
 use crate::http::CallError;
-use crate::market::{self, MarketClock, Turn};
+use crate::market::{self, KeptBars, MarketClock, Turn};
 use crate::metrics;
+use crate::model::Class;
 use crate::prediction::Predictor;
 use crate::risk::{self, Action, Limits, Refusal};
 use crate::signal::{self, Probabilities, Signal};
@@ -30,6 +34,17 @@ pub enum SkipReason {
     /// No bar has closed since the last cycle.
     #[error("no new bar has closed")]
     AlreadyJudged,
+}
+
+/// Why a class that is likeliest did not become an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, LabelValue)]
+pub enum Suppression {
+    /// BUY or SELL was likeliest, but not likely enough to be a signal.
+    BelowThreshold,
+    /// A signal, which a dry run does not send.
+    DryRun,
+    /// A signal, which risk did not let pass; `sentinel_risk_blocks_total` has the rule.
+    Risk,
 }
 
 /// Which stage failed, and why.
@@ -53,9 +68,12 @@ pub enum CycleError {
     /// The gateway did not tell the open positions.
     #[error("cannot learn the open positions")]
     Positions(#[source] GatewayError),
+    /// It is still not known what became of an earlier order.
+    #[error("cannot learn what became of an earlier order")]
+    Settle(#[source] GatewayError),
     /// The order was not filled, or it is not known whether it was.
     #[error("the order was not confirmed")]
-    Order(#[source] GatewayError),
+    Order(#[source] OrderError),
 }
 
 /// How a cycle ended, if without an error.
@@ -129,6 +147,8 @@ pub struct Trader {
     pub tally: Tally,
     /// Tells it to stop.
     pub stop: CancellationToken,
+    /// Bars of the present, while no newer one can be there.
+    pub kept: Option<KeptBars>,
     /// Start of the closed bar that was judged last.
     pub judged: Option<i64>,
     /// The last price seen.
@@ -146,14 +166,16 @@ impl Trader {
     #[counted(metrics::CYCLES_FAILED, on = panic)]
     pub async fn cycle(&mut self) -> Result<Verdict, CycleError> {
         let stop = self.stop.clone();
-        let Some(bars) = stop.run_until_cancelled(self.bars()).await else {
+        let Some(seen) = stop.run_until_cancelled(self.look()).await else {
             return Ok(Verdict::Stopped);
         };
-        let bars = bars?;
+        let (bars, held) = seen?;
         let now = self.clock.now();
         let (closed, forming) = market::split_closed(&bars, now);
         let bar = *closed.last().ok_or(CycleError::NoClosedBar)?;
         self.price = forming.unwrap_or(&bar).close;
+        metrics::DATA_BARS.set(closed.len() as f64);
+        metrics::DATA_LAST_BAR.set((bar.time + market::BAR) as f64);
         if let Some(reason) = self.nothing_new(&bar, now) {
             metrics::SKIPS.inc(reason);
             return Ok(Verdict::Skipped(reason));
@@ -167,16 +189,10 @@ impl Trader {
         };
         let probabilities = probabilities.map_err(CycleError::Predict)?;
         self.judged = Some(bar.time);
-        metrics::LAST_CONFIDENCE.set(probabilities.confidence());
-        // Asked for each bar, signal or not: a loop that cannot see what it holds is not well.
-        let Some(held) = stop.run_until_cancelled(self.held()).await else {
-            return Ok(Verdict::Stopped);
-        };
-        let held = held.map_err(CycleError::Positions)?;
-        let decision = match signal::decide(&probabilities, self.threshold) {
+        let decision = match self.decide(&probabilities) {
             None => Decision::Hold,
             Some(_) if self.stop.is_cancelled() => return Ok(Verdict::Stopped),
-            Some(signal) => self.act(signal, &held).await?,
+            Some(signal) => self.act(signal, &bar, &held).await?,
         };
         Ok(Verdict::Judged {
             bar,
@@ -186,7 +202,51 @@ impl Trader {
         })
     }
 
+    /// The bars, and what is held. Before anything else an order without an answer is settled, as nothing may be
+    /// sent before, and the vendor may be down for long; and positions are asked for whether there is a signal or not,
+    /// as a loop that cannot see what it holds is not well.
+    async fn look(&mut self) -> Result<(Vec<Bar>, Vec<Position>), CycleError> {
+        self.settle().await?;
+        let bars = self.bars().await?;
+        let held = self.held().await.map_err(CycleError::Positions)?;
+        Ok((bars, held))
+    }
+
+    /// Learns what became of an order without an answer.
+    async fn settle(&mut self) -> Result<(), CycleError> {
+        let Some(desk) = &self.desk else {
+            return Ok(());
+        };
+        let Some(settled) = desk.settle().await.map_err(CycleError::Settle)? else {
+            return Ok(());
+        };
+        if settled.settlement == Settlement::Filled && settled.order.bar.is_some() {
+            self.tally.fills += 1;
+        }
+        let (uuid, settlement) = (settled.order.uuid, settled.settlement);
+        tracing::warn!(%uuid, ?settlement, "an order without an answer is settled");
+        Ok(())
+    }
+
+    /// The bars to judge, from the vendor or, on the wall clock, those that no newer one can have joined.
     async fn bars(&mut self) -> Result<Vec<Bar>, CycleError> {
+        if self.clock == MarketClock::Wall
+            && let Some(kept) = self
+                .kept
+                .as_ref()
+                .and_then(|kept| kept.at(self.clock.now()))
+        {
+            metrics::DATA_KEPT.inc();
+            return Ok(kept.to_vec());
+        }
+        let bars = self.fetch().await?;
+        self.kept = (self.clock == MarketClock::Wall)
+            .then(|| KeptBars::new(bars.clone(), self.clock.now()))
+            .flatten();
+        Ok(bars)
+    }
+
+    async fn fetch(&mut self) -> Result<Vec<Bar>, CycleError> {
         let at = self.clock.ask_for();
         // A vendor whose clock is not known yet may replay a past that has nothing to do with the present.
         let now = if self.clock == MarketClock::Unknown {
@@ -235,7 +295,12 @@ impl Trader {
             "the replay begins again; closing what is held"
         );
         for position in &held {
-            desk.send(&risk::close(position), self.price)
+            let ground = Ground {
+                price: self.price,
+                bar: None,
+                held: &held,
+            };
+            desk.send(&risk::close(position), ground)
                 .await
                 .map_err(CycleError::Order)?;
         }
@@ -260,17 +325,37 @@ impl Trader {
         }
     }
 
+    /// The signal, if there is one; the page shows what it was made of.
+    fn decide(&self, probabilities: &Probabilities) -> Option<Signal> {
+        metrics::LAST_CONFIDENCE.set(probabilities.confidence());
+        for (class, probability) in probabilities.each() {
+            metrics::CLASS_PROBABILITY.set(class, probability);
+        }
+        let signal = signal::decide(probabilities, self.threshold);
+        if signal.is_none() && probabilities.likeliest() != Class::Hold {
+            metrics::SUPPRESSED.inc(Suppression::BelowThreshold);
+        }
+        signal
+    }
+
     /// From a signal to its fill.
-    async fn act(&mut self, signal: Signal, held: &[Position]) -> Result<Decision, CycleError> {
+    async fn act(
+        &mut self,
+        signal: Signal,
+        bar: &Bar,
+        held: &[Position],
+    ) -> Result<Decision, CycleError> {
         metrics::SIGNALS.inc(signal.action);
         self.tally.signals += 1;
         let Some(desk) = &self.desk else {
+            metrics::SUPPRESSED.inc(Suppression::DryRun);
             return Ok(Decision::Dry(signal));
         };
         let order = match risk::review(&signal, held, &self.limits) {
             Ok(order) => order,
             Err(rule) => {
                 metrics::RISK_BLOCKS.inc(rule);
+                metrics::SUPPRESSED.inc(Suppression::Risk);
                 return Ok(Decision::Refused(signal, rule));
             }
         };
@@ -279,68 +364,17 @@ impl Trader {
             self.stop.cancelled().await;
             tokio::time::sleep(ORDER_GRACE).await;
         };
+        let ground = Ground {
+            price: self.price,
+            bar: Some(bar.time),
+            held,
+        };
         let filled = tokio::select! {
-            filled = desk.execute(&order, self.price) => filled,
-            () = overdue => Err(GatewayError::Timeout),
+            filled = desk.execute(&order, ground) => filled,
+            () = overdue => Err(GatewayError::Timeout.into()),
         };
         let fill = filled.map_err(CycleError::Order)?;
         self.tally.fills += 1;
         Ok(Decision::Filled(signal, order.action(), fill))
-    }
-}
-
-impl std::fmt::Display for Verdict {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Skipped(reason) => write!(f, "skipped: {reason}"),
-            Self::Stopped => write!(f, "cut short by shutdown"),
-            Self::Judged {
-                bar,
-                price,
-                probabilities,
-                decision,
-            } => {
-                let (end, class) = (
-                    market::display(bar.time + market::BAR),
-                    probabilities.likeliest(),
-                );
-                write!(
-                    f,
-                    "{end}, price {price:.5}: the model says {class} {:.3}",
-                    probabilities.confidence()
-                )?;
-                write!(f, ", {decision}")
-            }
-        }
-    }
-}
-
-impl std::fmt::Display for Decision {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Hold => write!(f, "no trade"),
-            Self::Refused(signal, rule) => write!(f, "{} refused: {rule}", signal.action),
-            Self::Dry(signal) => write!(f, "{} not sent: dry run", signal.action),
-            Self::Filled(signal, action, fill) => {
-                let verb = match action {
-                    Action::Open { .. } => "opened",
-                    Action::Close { .. } => "closed",
-                };
-                let (
-                    side,
-                    Fill {
-                        ticket,
-                        volume,
-                        price,
-                        profit,
-                    },
-                ) = (signal.action, fill);
-                write!(
-                    f,
-                    "{side} filled: {verb} {volume} lots at {price:.5}, ticket {ticket}"
-                )?;
-                profit.map_or(Ok(()), |profit| write!(f, ", profit {profit:+.2}"))
-            }
-        }
     }
 }

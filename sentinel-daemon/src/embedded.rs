@@ -130,6 +130,16 @@ pub(crate) fn gateway_state_file(dir: &Path) -> Result<std::path::PathBuf, Embed
     Ok(dir.join("paper-gateway.json"))
 }
 
+/// The file of the order of unknown outcome in a folder for state, which is made if it is not there.
+///
+/// # Errors
+/// The folder cannot be made.
+pub(crate) fn journal_file(dir: &Path) -> Result<std::path::PathBuf, EmbeddedError> {
+    std::fs::create_dir_all(dir)
+        .map_err(|error| EmbeddedError::StateDir(dir.display().to_string(), error))?;
+    Ok(dir.join("orders.json"))
+}
+
 async fn listen() -> Result<(TcpListener, String), EmbeddedError> {
     let listener = TcpListener::bind("127.0.0.1:0")
         .await

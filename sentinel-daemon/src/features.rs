@@ -4,6 +4,8 @@
 //! model and the loop call the same [`build`], so a feature cannot mean one thing in training and another live.
 
 mod formula;
+#[cfg(test)]
+mod golden;
 mod series;
 
 use instrument_core::timed;

@@ -16,11 +16,12 @@ use jiff::Timestamp;
 use thiserror::Error;
 use uuid::Uuid;
 
+use crate::metrics;
 use protocol::{
     AccountReport, Action, CloseOrder, Fill, OpenOrder, OrderState, Pong, Position, Refusal, encode,
 };
 use reply::Reply;
-pub use reply::ReplyProblem;
+pub use reply::{ReplyProblem, ReplyStatus};
 use socket::Line;
 
 /// How long a request may take.
@@ -155,7 +156,9 @@ impl Gateway {
 
     async fn ask(&self, uuid: Uuid, action: Action<'_>) -> Result<Reply, GatewayError> {
         let request = encode(uuid, action, Timestamp::now());
-        Reply::parse(&self.line.exchange(uuid, request).await?)
+        let reply = Reply::parse(&self.line.exchange(uuid, request).await?);
+        metrics::GATEWAY_REPLIES.inc(ReplyStatus::of(&reply));
+        reply
     }
 }
 

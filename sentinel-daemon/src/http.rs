@@ -7,6 +7,7 @@ use reqwest::{Client, RequestBuilder, StatusCode};
 use serde::de::DeserializeOwned;
 
 use crate::metrics::ErrorCode;
+use crate::signal::NotProbabilities;
 
 /// An answer larger than this is refused. The largest honest one, thousands of bars, is about a quarter of it.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
@@ -35,6 +36,9 @@ pub enum CallError {
     /// The answer is JSON, but breaks a rule of the protocol.
     #[error("the answer breaks the protocol: {0}")]
     BadAnswer(String),
+    /// The answer is no probabilities.
+    #[error("the answer is unfit to trade on")]
+    NotProbabilities(#[from] NotProbabilities),
     /// The answer is too large.
     #[error("the answer is larger than {0} bytes")]
     TooLarge(usize),
@@ -56,7 +60,7 @@ impl CallError {
             Self::Timeout(_) => ErrorCode::Timeout,
             Self::Connect(_) => ErrorCode::Connect,
             Self::Tls(_) => ErrorCode::Tls,
-            Self::BadJson(_) | Self::BadAnswer(_) => ErrorCode::BadJson,
+            Self::BadJson(_) | Self::BadAnswer(_) | Self::NotProbabilities(_) => ErrorCode::BadJson,
             Self::TooLarge(_) => ErrorCode::TooLarge,
             Self::Status(status) => ErrorCode::of_status(*status),
             Self::Exception(_) => ErrorCode::Exception,
@@ -125,16 +129,20 @@ fn classify(error: reqwest::Error, limit: Duration) -> CallError {
     }
 }
 
-/// Whether rustls is anywhere in the chain of causes, also inside an I/O error, which hides it from `source`.
+/// Whether rustls is anywhere in the chain of causes, also inside an I/O error, which hides it from `source`; or
+/// the peer went away in the middle of the handshake, as only TLS waits for more while connecting.
 fn caused_by_tls(error: &reqwest::Error) -> bool {
+    let connecting = error.is_connect();
     let mut cause: Option<&(dyn Error + 'static)> = error.source();
     while let Some(error) = cause {
         if error.is::<rustls::Error>() {
             return true;
         }
-        let inside = error
-            .downcast_ref::<std::io::Error>()
-            .and_then(std::io::Error::get_ref);
+        let io = error.downcast_ref::<std::io::Error>();
+        if connecting && io.is_some_and(|io| io.kind() == std::io::ErrorKind::UnexpectedEof) {
+            return true;
+        }
+        let inside = io.and_then(std::io::Error::get_ref);
         cause = inside
             .map(|inside| inside as &(dyn Error + 'static))
             .or_else(|| error.source());

@@ -8,7 +8,7 @@
 //! | `cycle` | one cycle, from bars to a fill, readable from top to bottom |
 //! | `vendor`, `prediction`, `http` | the clients of the two HTTP services |
 //! | `features`, `signal`, `risk` | pure: bars to features, probabilities to a signal, a signal to an approved order |
-//! | `desk`, `gateway` | sends approved orders, and nothing else, over `ZeroMQ` |
+//! | `desk`, `gateway` | sends approved orders, and nothing else, over `ZeroMQ`; settles those without an answer |
 //! | `model`, `history` | the shipped model and the bars it was trained on |
 //! | `counterpart` | the three parties it talks to, as small servers of our own |
 //! | `metrics` | every declared metric |

@@ -5,17 +5,15 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Parser;
-use instrument_core::Builder;
-use instrument_core::shutdown::Signals;
-use sentinel_daemon::cli::{Cli, Command, LogArgs, LogFormat, RunArgs};
+use instrument_core::{Builder, shutdown};
+use sentinel_daemon::cli::{Cli, Command, RunArgs};
 use sentinel_daemon::config::{Config, ConfigError};
 use sentinel_daemon::counterpart::gateway;
 use sentinel_daemon::gateway::signature::KeyError;
 use sentinel_daemon::run::{self, RunError};
 use sentinel_daemon::{counterpart, history, model};
+use thunes_scheduler::log::{self, LogLevelError};
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::ParseError;
 
 /// Exit code for a wrong flag, a wrong setting or a taken port; clap's own is the same.
 const USAGE: u8 = 2;
@@ -32,10 +30,10 @@ fn main() -> ExitCode {
 }
 
 fn start(cli: Cli) -> anyhow::Result<()> {
-    log(&cli.log)?;
+    log::start(&cli.log)?;
     let runtime = tokio::runtime::Runtime::new().context("cannot start the async runtime")?;
     let ended = runtime.block_on(async {
-        let stop = stop_on_signals()?;
+        let stop = shutdown::on_signals().context("cannot handle signals")?;
         match cli.command {
             None => trade(cli.run, stop).await,
             Some(Command::Run(args)) => trade(*args, stop).await,
@@ -80,49 +78,12 @@ fn announce(text: &str) {
     let _ = io::stdout().write_all(text.as_bytes());
 }
 
-/// A token that the first SIGINT or SIGTERM cancels; a second one ends the process at once.
-fn stop_on_signals() -> anyhow::Result<CancellationToken> {
-    let mut signals = Signals::take().context("cannot handle signals")?;
-    let stop = CancellationToken::new();
-    let cancel = stop.clone();
-    tokio::spawn(async move {
-        let (name, _) = signals.next().await;
-        tracing::info!("{name}: stopping; once more to stop at once");
-        cancel.cancel();
-        let (_, code) = signals.next().await;
-        #[expect(clippy::exit, reason = "the second signal asks for exactly this")]
-        std::process::exit(code);
-    });
-    Ok(stop)
-}
-
-fn log(args: &LogArgs) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(&args.log_level).with_context(|| {
-        format!(
-            "--log-level {}: accepted are error, warn, info, debug, trace",
-            args.log_level
-        )
-    })?;
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr);
-    match args.log_format {
-        LogFormat::Json => builder.json().init(),
-        LogFormat::Human => {
-            let colours = io::IsTerminal::is_terminal(&io::stderr())
-                && std::env::var_os("NO_COLOR").is_none();
-            builder.with_ansi(colours).with_target(false).init();
-        }
-    }
-    Ok(())
-}
-
 /// Wrong flags, settings and addresses are the caller's to mend; everything else is ours.
 fn exit_code(error: &anyhow::Error) -> u8 {
     let usage = error.chain().any(|cause| {
         cause.is::<ConfigError>()
             || cause.is::<KeyError>()
-            || cause.is::<ParseError>()
+            || cause.is::<LogLevelError>()
             || cause.is::<counterpart::BindError>()
             || matches!(
                 cause.downcast_ref(),

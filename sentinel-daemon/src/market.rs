@@ -64,6 +64,38 @@ impl MarketClock {
     }
 }
 
+/// Bars of the present, kept for as long as no other one can have closed.
+#[derive(Debug, Clone)]
+pub struct KeptBars {
+    bars: Vec<Bar>,
+    /// When they were fetched, unix seconds; before that the clock has been set back, and they are worth nothing.
+    from: i64,
+    /// When the next bar closes.
+    until: i64,
+}
+
+impl KeptBars {
+    /// Keeps bars that were fetched at `now`; `None` if a newer one may have closed already.
+    #[must_use]
+    pub fn new(bars: Vec<Bar>, now: i64) -> Option<Self> {
+        let (closed, _) = split_closed(&bars, now);
+        let until = closed.last()?.time + 2 * BAR;
+        (now < until).then_some(Self {
+            bars,
+            from: now,
+            until,
+        })
+    }
+
+    /// The bars, unless the next one may have closed by `now`.
+    #[must_use]
+    pub fn at(&self, now: i64) -> Option<&[Bar]> {
+        (self.from..self.until)
+            .contains(&now)
+            .then_some(&self.bars[..])
+    }
+}
+
 /// Splits bars at `now` into the closed ones and the one that is still forming, if it is there.
 #[must_use]
 pub fn split_closed(bars: &[Bar], now: i64) -> (&[Bar], Option<&Bar>) {
@@ -125,6 +157,24 @@ mod tests {
         );
         let (closed, forming) = split_closed(&bars, 2 * BAR - 1);
         assert_eq!((closed.len(), forming.map(|bar| bar.time)), (1, Some(BAR)));
+    }
+
+    #[test]
+    fn bars_are_kept_until_the_next_one_can_have_closed() {
+        let bars = vec![bar(0), bar(BAR), bar(2 * BAR)];
+        let kept = KeptBars::new(bars.clone(), 2 * BAR + 60).unwrap();
+        assert_eq!(kept.at(2 * BAR + 60), Some(&bars[..]));
+        assert_eq!(kept.at(3 * BAR - 1), Some(&bars[..]));
+        assert_eq!(kept.at(3 * BAR), None, "the forming bar has closed");
+        assert_eq!(kept.at(2 * BAR + 59), None, "the clock was set back");
+        assert!(
+            KeptBars::new(vec![bar(0)], 2 * BAR).is_none(),
+            "the vendor is late: the bar that has closed since may come at any time"
+        );
+        assert!(
+            KeptBars::new(vec![bar(0)], BAR - 1).is_none(),
+            "none is closed"
+        );
     }
 
     #[test]

@@ -3,11 +3,18 @@
 //! Buckets below and above the predecessor's were added where its were too coarse to show a local call, or
 //! ended below a timeout.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use instrument_core::{LabelValue, metrics, uptime_seconds};
 
 use crate::bar::Side;
 use crate::config::Mode;
-use crate::cycle::SkipReason;
+use crate::cycle::{SkipReason, Suppression};
+use crate::desk::OrderStatus;
+use crate::desk::settle::Settlement;
+use crate::gateway::ReplyStatus;
+use crate::model::Class;
+use crate::prediction::Invalid;
 use crate::risk::Refusal;
 
 /// Which of the two HTTP services an API metric is about.
@@ -92,6 +99,32 @@ impl ErrorCode {
     }
 }
 
+/// The version of this program, as a label of one value.
+#[derive(Debug, Clone, Copy)]
+pub struct Version;
+
+impl LabelValue for Version {
+    const VALUES: &'static [&'static str] = &[env!("CARGO_PKG_VERSION")];
+
+    fn index(&self) -> usize {
+        0
+    }
+}
+
+/// Uptime at the end of the last good cycle, in milliseconds.
+static SUCCEEDED_MS: AtomicU64 = AtomicU64::new(0);
+
+/// Says that a cycle has done its work, just now.
+pub(crate) fn succeeded() {
+    LAST_SUCCESS.set_to_now();
+    SUCCEEDED_MS.store((uptime_seconds() * 1e3) as u64, Ordering::Relaxed);
+}
+
+fn last_success_age() -> f64 {
+    let succeeded = SUCCEEDED_MS.load(Ordering::Relaxed) as f64 / 1e3;
+    (uptime_seconds() - succeeded).max(0.0)
+}
+
 metrics! {
     /// Trading cycles, failed and skipped ones included.
     pub static CYCLES: Counter = "sentinel_trading_cycles_total";
@@ -99,7 +132,7 @@ metrics! {
     pub static CYCLES_FAILED: Counter = "sentinel_trading_cycles_failed_total";
     /// Seconds of a whole trading cycle.
     pub static CYCLE_DURATION: Histogram = "sentinel_trading_cycle_duration_seconds",
-        buckets = [0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0];
+        buckets = [0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0];
     /// Unix time of the end of the last trading cycle, failed ones included.
     pub static LAST_CYCLE: Gauge = "sentinel_last_cycle_timestamp_unix";
     /// Seconds to fetch bars from the price vendor, failures included.
@@ -125,8 +158,9 @@ metrics! {
     pub static SIGNALS_EXECUTED: Counter<(action: Side)> = "sentinel_trading_signals_executed_total";
     /// Seconds to send an order and get its fill.
     pub static ZMQ_SEND: Histogram = "sentinel_zmq_send_latency_seconds",
-        buckets = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.01, 0.05, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0];
-    /// Requests of a trading decision to the gateway (positions or order) that failed, were refused or got no valid reply.
+        buckets = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.01, 0.05, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0];
+    /// Requests of a trading decision to the gateway (positions, order, what became of an order) that failed, were
+    /// refused or got no valid reply.
     pub static ZMQ_SEND_FAILURES: Counter = "sentinel_zmq_send_failures_total";
     /// Calls made to an HTTP service.
     pub static API_CALLS: Counter<(endpoint: Endpoint)> = "sentinel_api_calls_total";
@@ -141,14 +175,50 @@ metrics! {
     pub static REPLAY: Gauge = "sentinel_replay";
     /// How often the replay has come to its end and begun again; positions are closed then.
     pub static REPLAY_WRAPS: Counter = "sentinel_replay_wraps_total";
+    /// Cycles that made no call to the vendor, as no bar could have closed since the last one.
+    pub static DATA_KEPT: Counter = "sentinel_data_kept_total";
     /// Cycles that had nothing to judge, by reason.
     pub static SKIPS: Counter<(reason: SkipReason)> = "sentinel_cycle_skips_total";
     /// Signals that risk did not let pass, by rule.
     pub static RISK_BLOCKS: Counter<(rule: Refusal)> = "sentinel_risk_blocks_total";
-    /// Whether the gateway answered the last ping: 1 if it did, 0 if not, or if there is none.
+    /// Whether the gateway answers pings: 0 after three misses in a row, before the first answer, and without a gateway.
     pub static GATEWAY_UP: Gauge = "sentinel_gateway_up";
     /// Pings that the gateway did not answer.
     pub static GATEWAY_PING_FAILURES: Counter = "sentinel_gateway_ping_failures_total";
+    /// The version that runs; always 1.
+    pub static BUILD_INFO: Info<(version: Version)> = "sentinel_build_info";
+    /// Unix time of the end of the last trading cycle that did its work, those with nothing to judge included.
+    pub static LAST_SUCCESS: Gauge = "sentinel_last_success_timestamp_unix";
+    /// Seconds since the last trading cycle that did its work ended, or since the start if there was none.
+    pub static LAST_SUCCESS_AGE: Gauge = "sentinel_last_success_age_seconds", compute = last_success_age;
+    /// Closed bars in the vendor's last good answer.
+    pub static DATA_BARS: Gauge = "sentinel_data_bars";
+    /// Unix time at which the last closed bar ended, on the market's clock, which in a replay is the replayed one.
+    pub static DATA_LAST_BAR: Gauge = "sentinel_data_last_bar_timestamp_unix";
+    /// What the last good prediction gave each class.
+    pub static CLASS_PROBABILITY: Gauge<(class: Class)> = "sentinel_prediction_class_probability";
+    /// Answers of the model server that came in time and with a good status, and are unfit to trade on, by reason.
+    pub static PREDICTION_INVALID: Counter<(reason: Invalid)> = "sentinel_prediction_invalid_total";
+    /// Judgements for BUY or SELL that did not become an order, by reason.
+    pub static SUPPRESSED: Counter<(reason: Suppression)> = "sentinel_signals_suppressed_total";
+    /// Orders by what came of them. The symbol is no label yet, as its value is known from configuration only.
+    pub static ORDERS: Counter<(side: Side, status: OrderStatus)> = "sentinel_orders_total";
+    /// Lots of each fill, by the gateway's own word; the sum is the volume traded.
+    pub static ORDER_VOLUME: Histogram<(side: Side)> = "sentinel_order_volume_lots",
+        buckets = [0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 50.0, 100.0];
+    /// Orders without an answer whose outcome was learned later, by what it was.
+    pub static ORDERS_SETTLED: Counter<(settlement: Settlement)> = "sentinel_orders_settled_total";
+    /// Orders whose outcome is not known: 1 while there is one, as no other is sent before it is settled.
+    pub static ORDERS_UNSETTLED: Gauge = "sentinel_orders_unsettled";
+    /// Replies of the gateway by what they say first, pings included.
+    pub static GATEWAY_REPLIES: Counter<(status: ReplyStatus)> = "sentinel_gateway_replies_total";
+    /// Replies of the gateway to another request than the one under way, which were dropped.
+    pub static GATEWAY_STRAY: Counter = "sentinel_gateway_stray_replies_total";
+    /// Seconds from a ping to the gateway to its answer.
+    pub static GATEWAY_PING: Histogram = "sentinel_gateway_ping_duration_seconds",
+        buckets = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.01, 0.05, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0];
+    /// Lots of open positions of the symbol, as the gateway told in the last cycle.
+    pub static POSITION_LOTS: Gauge<(side: Side)> = "sentinel_position_lots";
     /// Ticks of the schedule that were missed because a cycle was still running.
     pub static OVERRUNS: Counter = "sentinel_cycle_overruns_total";
 }

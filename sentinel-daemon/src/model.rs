@@ -7,6 +7,7 @@ mod input;
 mod softmax;
 pub mod train;
 
+use instrument_core::LabelValue;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -20,8 +21,9 @@ pub const FORMAT: u32 = 1;
 const SHIPPED: &str = include_str!("../model/eurusd_h1.json");
 
 /// What the price does within the horizon, in the order of the probabilities.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, LabelValue)]
 #[serde(rename_all = "UPPERCASE")]
+#[label(rename_all = "UPPERCASE")]
 pub enum Class {
     /// It falls.
     Sell,

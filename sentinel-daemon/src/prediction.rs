@@ -1,56 +1,86 @@
 //! The model server's client: features in, three probabilities out, or no trade.
 
+mod mlflow;
+mod open_inference;
+
 use std::time::Duration;
 
-use instrument_core::{counted, timed};
+use instrument_core::{LabelValue, counted, timed};
 use reqwest::Client;
-use serde::{Deserialize, Serialize};
 
-use crate::features::{Features, Row};
+use crate::features::Features;
 use crate::http::{self, CallError};
 use crate::metrics::{self, Endpoint};
-use crate::signal::Probabilities;
+use crate::signal::{NotProbabilities, Probabilities};
 
 /// How long a prediction may take. Source: the predecessor's.
 pub const TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A client of one model server that speaks `MLflow`'s scoring protocol.
+/// Which words a model server understands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum HubProtocol {
+    /// `MLflow`'s scoring protocol: `POST /invocations`.
+    #[default]
+    Mlflow,
+    /// The Open Inference Protocol, version 2: `POST /v2/models/NAME/infer`.
+    Oip,
+}
+
+/// Why an answer that came in time and with a good status is unfit to trade on; closed, as it is a label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, LabelValue)]
+pub enum Invalid {
+    /// It holds nothing.
+    Empty,
+    /// It is not JSON of the documented shape; not-a-number has no JSON.
+    Json,
+    /// It is of another number of rows, or lacks the output that was asked for.
+    Shape,
+    /// It has not three probabilities.
+    Count,
+    /// One of them is no probability.
+    Value,
+    /// They do not sum to one.
+    Sum,
+}
+
+impl Invalid {
+    const fn of(error: &CallError) -> Option<Self> {
+        Some(match error {
+            CallError::Empty => Self::Empty,
+            CallError::BadJson(_) => Self::Json,
+            CallError::BadAnswer(_) => Self::Shape,
+            CallError::NotProbabilities(NotProbabilities::Count(_)) => Self::Count,
+            CallError::NotProbabilities(NotProbabilities::Value(_)) => Self::Value,
+            CallError::NotProbabilities(NotProbabilities::Sum(_)) => Self::Sum,
+            _ => return None,
+        })
+    }
+}
+
+/// A client of one model server.
 #[derive(Debug)]
 pub struct Predictor {
     client: Client,
     url: String,
-}
-
-/// `{"dataframe_split":{"columns":[…],"data":[[[22 numbers],[60 × 22 numbers]]]}}`
-#[derive(Serialize)]
-struct Request<'a> {
-    dataframe_split: Split<'a>,
-}
-
-#[derive(Serialize)]
-struct Split<'a> {
-    columns: [&'static str; 2],
-    data: [(&'a Row, &'a [Row]); 1],
-}
-
-/// A row for each row asked, bare or under a key.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Reply {
-    Keyed { predictions: Vec<Vec<f64>> },
-    Bare(Vec<Vec<f64>>),
+    protocol: HubProtocol,
 }
 
 impl Predictor {
-    /// A client of the model server at `base`, without a trailing path.
+    /// A client of the model server at `base`, without a trailing path; `model` is its name there, which only the
+    /// Open Inference Protocol knows.
     ///
     /// # Errors
     /// TLS could not be set up.
-    pub fn new(base: &str) -> Result<Self, reqwest::Error> {
-        let url = format!("{}/invocations", base.trim_end_matches('/'));
+    pub fn new(base: &str, protocol: HubProtocol, model: &str) -> Result<Self, reqwest::Error> {
+        let base = base.trim_end_matches('/');
+        let url = match protocol {
+            HubProtocol::Mlflow => format!("{base}/invocations"),
+            HubProtocol::Oip => format!("{base}/v2/models/{model}/infer"),
+        };
         Ok(Self {
             client: http::client(base, TIMEOUT)?,
             url,
+            protocol,
         })
     }
 
@@ -64,51 +94,28 @@ impl Predictor {
     #[counted(metrics::API_CALLS, on = enter, labels(endpoint = Endpoint::Hub))]
     #[counted(metrics::API_ERRORS, on = error, labels(endpoint = Endpoint::Hub, error_code = err.code()))]
     pub async fn predict(&self, features: &Features) -> Result<Probabilities, CallError> {
-        let dataframe_split = Split {
-            columns: ["X_tabular", "X_sequential"],
-            data: [(&features.tabular, &features.sequence)],
-        };
-        let request = self
-            .client
-            .post(&self.url)
-            .json(&Request { dataframe_split });
-        let (_, reply) = http::call(request, TIMEOUT).await?;
-        let (Reply::Keyed { predictions: rows } | Reply::Bare(rows)) = reply;
-        match rows.as_slice() {
-            [] => Err(CallError::Empty),
-            [row] => {
-                Probabilities::new(row).map_err(|error| CallError::BadAnswer(error.to_string()))
-            }
-            more => Err(CallError::BadAnswer(format!("{} rows for one", more.len()))),
+        let asked = self.ask(features).await;
+        if let Some(reason) = asked.as_ref().err().and_then(Invalid::of) {
+            metrics::PREDICTION_INVALID.inc(reason);
         }
+        asked
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::features::{COUNT, WINDOW};
-
-    #[test]
-    fn the_row_is_22_numbers_and_not_nested_once_more() {
-        let features = Features {
-            tabular: [1.5; COUNT],
-            sequence: vec![[2.5; COUNT]; WINDOW],
+    async fn ask(&self, features: &Features) -> Result<Probabilities, CallError> {
+        let request = self.client.post(&self.url);
+        let row = match self.protocol {
+            HubProtocol::Mlflow => {
+                let request = request.json(&mlflow::Request::of(features));
+                http::call::<mlflow::Reply>(request, TIMEOUT).await?.1.row()
+            }
+            HubProtocol::Oip => {
+                let request = request.json(&open_inference::Request::of(features));
+                http::call::<open_inference::Reply>(request, TIMEOUT)
+                    .await?
+                    .1
+                    .row()
+            }
         };
-        let dataframe_split = Split {
-            columns: ["X_tabular", "X_sequential"],
-            data: [(&features.tabular, &features.sequence)],
-        };
-        let json = serde_json::to_value(Request { dataframe_split }).unwrap();
-        let row = &json["dataframe_split"]["data"][0];
-        assert_eq!(row[0].as_array().unwrap().len(), 22);
-        assert_eq!(
-            (
-                row[1].as_array().unwrap().len(),
-                row[1][0].as_array().unwrap().len()
-            ),
-            (60, 22)
-        );
-        assert_eq!((&row[0][0], &row[1][59][21]), (&1.5.into(), &2.5.into()));
+        Ok(Probabilities::new(&row?)?)
     }
 }

@@ -1,6 +1,7 @@
 //! What may be sent: the only room that can make an approved order; pure.
 
 use instrument_core::LabelValue;
+use serde::{Deserialize, Serialize};
 
 use crate::bar::Side;
 use crate::gateway::protocol::Position;
@@ -16,7 +17,7 @@ pub struct Limits {
 }
 
 /// What an order does.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum Action {
     /// Opens a position of so many lots.
     Open {

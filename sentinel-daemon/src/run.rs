@@ -12,7 +12,8 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{Config, Mode};
 use crate::cycle::{CycleError, Tally, Trader, Verdict};
 use crate::desk::Desk;
-use crate::embedded::{Counterparts, EmbeddedError};
+use crate::desk::journal::{Journal, JournalError};
+use crate::embedded::{self, Counterparts, EmbeddedError};
 use crate::gateway::{Gateway, GatewayError, Timeouts};
 use crate::http::chain;
 use crate::market::MarketClock;
@@ -42,6 +43,12 @@ pub enum RunError {
     /// TLS, for a client of an HTTP service.
     #[error("HTTP client")]
     Http(#[source] reqwest::Error),
+    /// The journal of orders.
+    #[error("journal of orders")]
+    Journal(#[from] JournalError),
+    /// The folder for state.
+    #[error("state")]
+    State(#[source] EmbeddedError),
     /// The gateway's endpoint is none.
     #[error("gateway client")]
     Gateway(#[source] GatewayError),
@@ -79,6 +86,7 @@ pub async fn run(
     let counterparts = Counterparts::start(&config).await?;
     let mut trader = trader(&config, &counterparts, stop.clone())?;
     metrics::MODE.set(config.mode);
+    metrics::BUILD_INFO.set(metrics::Version);
     metrics::REPLAY.set(f64::from(u8::from(config.vendor.is_none())));
     tell(&banner(
         &config,
@@ -91,6 +99,9 @@ pub async fn run(
         .clone()
         .map(|desk| tokio::spawn(ping(desk, exporter.clone(), stop.clone())));
     let start = equity(trader.desk.as_ref()).await;
+    if config.mode == Mode::Live {
+        reconcile(trader.desk.as_ref()).await;
+    }
     trade(&mut trader, &config, exporter).await;
     let end = equity(trader.desk.as_ref()).await;
     stop.cancel();
@@ -121,48 +132,52 @@ fn trader(
         Some(endpoint) => {
             let gateway =
                 Gateway::connect(endpoint, Timeouts::default()).map_err(RunError::Gateway)?;
-            Some(Desk::new(
-                gateway,
-                counterparts.risk_key.clone(),
-                config.symbol.clone(),
-            ))
+            let file = config.state_dir.as_deref().map(embedded::journal_file);
+            let journal = Journal::open(file.transpose().map_err(RunError::State)?)?;
+            let (key, symbol) = (counterparts.risk_key.clone(), config.symbol.clone());
+            Some(Desk::new(gateway, key, symbol, journal))
         }
         None => None,
     };
     let live = config.mode == Mode::Live;
+    let judged = desk.as_ref().and_then(Desk::traded_bar);
     Ok(Trader {
         symbol: config.symbol.clone(),
         threshold: config.threshold,
         limits: config.limits,
         live,
         vendor: Vendor::new(&counterparts.vendor, config.token.clone()).map_err(RunError::Http)?,
-        predictor: Predictor::new(&counterparts.hub).map_err(RunError::Http)?,
+        predictor: Predictor::new(&counterparts.hub, config.hub_protocol, &config.hub_model)
+            .map_err(RunError::Http)?,
         desk,
-        clock: if live {
+        // A vendor out in the world has the present, until it says otherwise; one nearby may replay.
+        clock: if live || counterparts.vendor.starts_with("https:") {
             MarketClock::Wall
         } else {
             MarketClock::Unknown
         },
         tally: Tally::default(),
         stop,
-        judged: None,
+        kept: None,
+        judged,
         price: 0.0,
     })
 }
 
 /// Cycles until told to stop: the first at once, the next when the schedule says.
 async fn trade(trader: &mut Trader, config: &Config, exporter: &Exporter) {
-    let mut schedule = schedule(trader.clock, config.pace);
+    let mut schedule = schedule(trader.clock, config);
     let mut heart = heart(exporter, &schedule);
     while !trader.stop.is_cancelled() {
-        let known = trader.clock;
+        let by_the_wall = trader.clock == MarketClock::Wall;
         let good = one_cycle(trader).await;
-        if known == MarketClock::Unknown && trader.clock == MarketClock::Wall {
-            schedule = self::schedule(trader.clock, config.pace);
+        if by_the_wall != (trader.clock == MarketClock::Wall) {
+            schedule = self::schedule(trader.clock, config);
             heart = self::heart(exporter, &schedule);
         }
         if good {
             heart.beat();
+            metrics::succeeded();
         }
         if config
             .cycles
@@ -175,11 +190,11 @@ async fn trade(trader: &mut Trader, config: &Config, exporter: &Exporter) {
     }
 }
 
-fn schedule(clock: MarketClock, pace: Duration) -> Schedule {
+fn schedule(clock: MarketClock, config: &Config) -> Schedule {
     if clock == MarketClock::Wall {
-        Schedule::minutes()
+        Schedule::minutes(config.second)
     } else {
-        Schedule::paced(pace)
+        Schedule::paced(config.pace)
     }
 }
 
@@ -199,9 +214,7 @@ async fn one_cycle(trader: &mut Trader) -> bool {
             tracing::info!("cycle {number}: {symbol} {verdict}");
             return !matches!(verdict, Verdict::Stopped);
         }
-        Ok(Err(CycleError::Order(error)))
-            if !matches!(error, GatewayError::Refused(_) | GatewayError::Send) =>
-        {
+        Ok(Err(CycleError::Order(error))) if error.is_unknown() => {
             tracing::error!(
                 "cycle {number}: {symbol} the order's outcome is unknown: {}",
                 chain(&error)
@@ -235,6 +248,18 @@ async fn ping(desk: Desk, exporter: Exporter, stop: CancellationToken) {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     while stop.run_until_cancelled(ticks.tick()).await.is_some() {
         desk.check(&heartbeat).await;
+    }
+}
+
+/// Tells what is held before the first cycle. An order without an answer is settled by that cycle, before all else.
+async fn reconcile(desk: Option<&Desk>) {
+    let Some(desk) = desk else { return };
+    match desk.positions().await {
+        Ok(held) => {
+            let tickets: Vec<_> = held.iter().map(|position| position.ticket).collect();
+            tracing::info!(positions = held.len(), ?tickets, "held at the start");
+        }
+        Err(error) => tracing::warn!("cannot tell what is held at the start: {}", chain(&error)),
     }
 }
 
@@ -342,5 +367,31 @@ impl fmt::Display for Summary {
             Some((stage, mean)) => writeln!(f, "slowest  {stage}, {:.3} ms on average", mean * 1e3),
             None => writeln!(f, "slowest  no stage was completed"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_in_a_cycle_is_contained() {
+        let panics = async {
+            tokio::task::yield_now().await;
+            panic!("on purpose")
+        };
+        assert!(contain(panics).await.is_err());
+        assert!(matches!(contain(async { 7 }).await, Ok(7)));
+    }
+
+    #[test]
+    fn the_slowest_stage_is_the_one_with_the_longest_mean() {
+        let samples = Samples::parse(
+            "sentinel_data_fetch_duration_seconds_sum 4\nsentinel_data_fetch_duration_seconds_count 8\n\
+             sentinel_prediction_latency_seconds_sum 2\nsentinel_prediction_latency_seconds_count 2\n\
+             sentinel_zmq_send_latency_seconds_sum 0\nsentinel_zmq_send_latency_seconds_count 0\n",
+        );
+        assert_eq!(slowest(&samples), Some(("predict", 1.0)));
+        assert_eq!(slowest(&Samples::default()), None);
     }
 }

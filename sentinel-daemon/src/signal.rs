@@ -45,6 +45,11 @@ impl Probabilities {
         }
     }
 
+    /// SELL, HOLD and BUY, each with its probability.
+    pub fn each(&self) -> impl Iterator<Item = (Class, f64)> {
+        Class::ALL.into_iter().zip(self.0)
+    }
+
     /// The likeliest class.
     #[must_use]
     pub fn likeliest(&self) -> Class {

@@ -77,14 +77,13 @@ impl Vendor {
             return Err(CallError::NoApiKey);
         }
         let (headers, bars) = self.send(self.request(symbol, now, at)).await?;
-        if bars.is_empty() {
+        let replay = replay_step(&headers)?;
+        // A replay asked for the present has nothing to show, but says what time it has.
+        if bars.is_empty() && replay.is_none() {
             return Err(CallError::Empty);
         }
         check(&bars)?;
-        Ok(Fetched {
-            bars,
-            replay: replay_step(&headers)?,
-        })
+        Ok(Fetched { bars, replay })
     }
 
     fn request(&self, symbol: &str, now: Option<i64>, at: Option<i64>) -> RequestBuilder {

@@ -1,15 +1,24 @@
 //! What each path answers.
 
+use std::io::Write as _;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::header::{
+    ACCEPT, ACCEPT_ENCODING, ALLOW, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue, VARY,
+};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 
+use super::negotiate;
 use crate::clock;
+use crate::exposition::Format;
 use crate::health;
 use crate::install::Exporter;
 
 const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
+const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const PLAIN: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
 const HTML: &str = "text/html; charset=utf-8";
@@ -17,7 +26,7 @@ const HTML: &str = "text/html; charset=utf-8";
 type Page = Response<Full<Bytes>>;
 
 /// Answers GET and HEAD (whose body hyper leaves out) by path alone; query strings are ignored.
-pub(super) fn answer<B>(exporter: &Exporter, request: &Request<B>) -> Page {
+pub(super) async fn answer<B>(exporter: &Exporter, request: &Request<B>) -> Page {
     let path = request.uri().path();
     if !matches!(
         path,
@@ -37,11 +46,65 @@ pub(super) fn answer<B>(exporter: &Exporter, request: &Request<B>) -> Page {
         return refused;
     }
     match path {
-        "/metrics" => page(StatusCode::OK, TEXT_FORMAT, exporter.render()),
+        "/metrics" => metrics(exporter.clone(), request.headers()).await,
         "/health/live" => page(StatusCode::OK, JSON, r#"{"status":"ok"}"#),
         "/" => page(StatusCode::OK, HTML, landing(exporter)),
         _ => ready(exporter),
     }
+}
+
+/// A page of many series takes milliseconds, and gauges may be computed by code that waits; another thread of the
+/// endpoint does it, so that health is answered meanwhile.
+async fn metrics(exporter: Exporter, headers: &HeaderMap) -> Page {
+    let format = negotiate::format(&joined(headers, &ACCEPT));
+    let gzip = negotiate::gzip(&joined(headers, &ACCEPT_ENCODING));
+    let write = move || {
+        let text = exporter.page(format).into_bytes();
+        if gzip {
+            compressed(&text).map(|body| (body, true))
+        } else {
+            Ok((text, false))
+        }
+    };
+    let (body, is_gzip) = match tokio::task::spawn_blocking(write).await {
+        Ok(Ok(done)) => done,
+        Ok(Err(error)) => return failed(&error),
+        Err(error) => return failed(&error),
+    };
+    let content_type = match format {
+        Format::Text => TEXT_FORMAT,
+        Format::OpenMetrics => OPENMETRICS,
+    };
+    let mut page = page(StatusCode::OK, content_type, body);
+    let headers = page.headers_mut();
+    headers.insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
+    if is_gzip {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    page
+}
+
+fn failed(error: &(dyn std::error::Error + 'static)) -> Page {
+    tracing::error!(error, "the page cannot be written");
+    page(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        PLAIN,
+        "Internal Server Error\n",
+    )
+}
+
+/// The fields of that name as one list.
+fn joined(headers: &HeaderMap, name: &HeaderName) -> String {
+    let fields = headers.get_all(name).iter();
+    let fields: Vec<&str> = fields.filter_map(|field| field.to_str().ok()).collect();
+    fields.join(",")
+}
+
+/// A page shrinks to a tenth at the fastest level already; more would cost time and save little.
+fn compressed(text: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::with_capacity(text.len() / 8), Compression::fast());
+    encoder.write_all(text)?;
+    encoder.finish()
 }
 
 fn ready(exporter: &Exporter) -> Page {

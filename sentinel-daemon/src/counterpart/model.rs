@@ -1,7 +1,9 @@
-//! A model server: answers the MLflow scoring protocol with the probabilities of our own model.
+//! A model server: answers with the probabilities of our own model, in the words of `MLflow` and of the Open Inference
+//! Protocol.
 //!
 //! It is strict on purpose. A server that answers an unreadable row with a neutral value hides that nobody predicts.
 
+pub mod open_inference;
 mod request;
 
 use std::io;
@@ -11,6 +13,7 @@ use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
+use axum::middleware::from_fn_with_state as layer;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -21,6 +24,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use self::request::RequestError;
+use super::traffic::{self, Route};
 use crate::features::Features;
 use crate::model::Model;
 
@@ -46,12 +50,18 @@ enum Refusal {
     Meaningless { row: usize },
 }
 
-impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
-        let status = match &self {
+impl Refusal {
+    fn status(&self) -> StatusCode {
+        match self {
             Self::Body(rejection) => rejection.status(),
             Self::Request(_) | Self::Meaningless { .. } => StatusCode::BAD_REQUEST,
-        };
+        }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let status = self.status();
         let code = if status == StatusCode::PAYLOAD_TOO_LARGE {
             "PAYLOAD_TOO_LARGE"
         } else {
@@ -69,22 +79,51 @@ impl IntoResponse for Refusal {
 /// # Errors
 /// What the listener reports.
 pub async fn serve(listener: TcpListener, model: Model, stop: CancellationToken) -> io::Result<()> {
-    let router = Router::new()
-        .route("/invocations", post(invocations))
+    let at = |route| layer(route, traffic::answer);
+    let health = Router::new()
         .route("/ping", get(healthy))
         .route("/health", get(healthy))
+        .route("/v2/health/live", get(healthy))
+        .route("/v2/health/ready", get(healthy))
         .route("/version", get(async || env!("CARGO_PKG_VERSION")))
+        .route_layer(at(Route::Health));
+    let router = Router::new()
+        .route(
+            "/invocations",
+            post(invocations).layer(at(Route::Invocations)),
+        )
+        .route(
+            "/v2/models/{name}",
+            get(open_inference::metadata).layer(at(Route::ModelMetadata)),
+        )
+        .route(
+            "/v2/models/{name}/ready",
+            get(open_inference::metadata).layer(at(Route::ModelMetadata)),
+        )
+        .route(
+            "/v2/models/{name}/infer",
+            post(open_inference::infer).layer(at(Route::Infer)),
+        )
+        .merge(health)
+        .fallback_service(
+            get(async || StatusCode::NOT_FOUND)
+                .fallback(async || StatusCode::NOT_FOUND)
+                .layer(at(Route::Other)),
+        )
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .with_state(Arc::new(model));
     super::serve_http(listener, router, stop, super::DRAIN).await
 }
+
+/// The model, as handlers share it.
+type Served = Arc<Model>;
 
 async fn healthy() -> Json<Value> {
     Json(json!({ "status": "ok" }))
 }
 
 async fn invocations(
-    State(model): State<Arc<Model>>,
+    State(model): State<Served>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Predictions>, Refusal> {
     let rows = request::read(&body?)?;

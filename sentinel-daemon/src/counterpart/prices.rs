@@ -10,6 +10,7 @@ use std::io;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
+use axum::middleware::from_fn_with_state as layer;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -20,6 +21,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 pub use self::replay::{Prices, PricesError};
+use super::traffic::{self, Route};
 
 /// Reply header with the market time the reply is for, unix seconds.
 pub const NOW_HEADER: &str = "x-replay-now";
@@ -74,7 +76,15 @@ pub async fn serve(
     stop: CancellationToken,
 ) -> io::Result<()> {
     let router = Router::new()
-        .route("/api/intraday/{symbol}", get(intraday))
+        .route(
+            "/api/intraday/{symbol}",
+            get(intraday).layer(layer(Route::Intraday, traffic::answer)),
+        )
+        .fallback_service(
+            get(async || StatusCode::NOT_FOUND)
+                .fallback(async || StatusCode::NOT_FOUND)
+                .layer(layer(Route::Other, traffic::answer)),
+        )
         .with_state(prices);
     super::serve_http(listener, router, stop, super::DRAIN).await
 }

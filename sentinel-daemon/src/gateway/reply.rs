@@ -2,6 +2,7 @@
 
 mod fields;
 
+use instrument_core::LabelValue;
 use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
@@ -45,6 +46,42 @@ pub(super) fn owner(message: &[u8], uuid: Uuid) -> Owner {
 
 fn is_error(status: &str) -> bool {
     status.eq_ignore_ascii_case("error")
+}
+
+/// What a reply says first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, LabelValue)]
+pub enum ReplyStatus {
+    /// A question is answered.
+    Ok,
+    /// An order is filled.
+    Filled,
+    /// An order is filled in part.
+    Partial,
+    /// An order is not known.
+    NotFound,
+    /// An order is refused.
+    Rejected,
+    /// A request is refused.
+    Error,
+    /// It says none of these, or is no JSON object.
+    Unusable,
+}
+
+impl ReplyStatus {
+    pub(super) fn of(reply: &Result<Reply, GatewayError>) -> Self {
+        let Ok(Ok(status)) = reply.as_ref().map(|reply| reply.fields.text("status")) else {
+            return Self::Unusable;
+        };
+        match status {
+            "FILLED" => Self::Filled,
+            "PARTIAL" => Self::Partial,
+            "NOT_FOUND" => Self::NotFound,
+            "REJECTED" => Self::Rejected,
+            status if is_error(status) => Self::Error,
+            status if status.eq_ignore_ascii_case("ok") => Self::Ok,
+            _ => Self::Unusable,
+        }
+    }
 }
 
 /// A reply that is a JSON object.

@@ -17,6 +17,7 @@ use zmq::{DONTWAIT, PollEvents};
 
 use super::reply::{Owner, owner};
 use super::{GatewayError, Timeouts};
+use crate::metrics;
 
 /// How often a waiting thread looks whether anyone still waits with it. Only while a request is under way.
 const GLANCE: Duration = Duration::from_millis(25);
@@ -155,6 +156,7 @@ impl Carrier {
             let reply = self.receive(socket, job, deadline)?;
             match owner(&reply, job.uuid) {
                 Owner::Stranger => {
+                    metrics::GATEWAY_STRAY.inc();
                     debug!(uuid = %job.uuid, "a reply to another request is dropped");
                 }
                 owner => return Ok((reply, owner)),

@@ -1,5 +1,6 @@
 //! The client against the paper gateway, over TCP on this machine.
 
+mod contract;
 mod misbehaving;
 
 use serde_json::{Value, json};

@@ -32,7 +32,11 @@ pub(super) enum RequestError {
 }
 
 impl RequestError {
-    fn field(field: impl Into<String>, got: impl Into<String>, accepted: &'static str) -> Self {
+    pub(super) fn field(
+        field: impl Into<String>,
+        got: impl Into<String>,
+        accepted: &'static str,
+    ) -> Self {
         Self::Field {
             field: field.into(),
             got: got.into(),
@@ -215,7 +219,7 @@ fn names(object: &Map<String, Value>) -> String {
     }
 }
 
-fn kind(value: &Value) -> &'static str {
+pub(super) fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "true or false",

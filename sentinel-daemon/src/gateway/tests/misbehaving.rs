@@ -15,14 +15,14 @@ fn timeouts(send_ms: u64, receive_ms: u64) -> Timeouts {
 }
 
 /// A gateway made by hand: for each request `answer` says which messages go back. It ends with the value.
-struct Fake {
+pub(super) struct Fake {
     endpoint: String,
     heard: mpsc::Receiver<Value>,
     _stop: DropGuard,
 }
 
 impl Fake {
-    fn new(mut answer: impl FnMut(&Value) -> Vec<Vec<u8>> + Send + 'static) -> Self {
+    pub(super) fn new(mut answer: impl FnMut(&Value) -> Vec<Vec<u8>> + Send + 'static) -> Self {
         let socket = zmq::Context::new().socket(zmq::ROUTER).unwrap();
         socket.set_linger(0).unwrap();
         socket.bind(ANY_PORT).unwrap();
@@ -52,7 +52,7 @@ impl Fake {
         }
     }
 
-    fn client(&self, timeouts: Timeouts) -> Gateway {
+    pub(super) fn client(&self, timeouts: Timeouts) -> Gateway {
         Gateway::connect(&self.endpoint, timeouts).unwrap()
     }
 

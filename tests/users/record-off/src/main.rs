@@ -69,7 +69,11 @@ fn main() -> ExitCode {
     LOTS.observe(0.5);
     MODE.set(Side::Buy);
     let same_size = size_of_val(&annotated([0; 64])) == size_of_val(&plain([0; 64]));
-    let silent = exporter.catalogue().families().next().is_none() && exporter.render().is_empty();
+    // What the page says of itself and of the process stays.
+    let page = exporter.render();
+    let mut samples = page.lines().filter(|line| !line.starts_with('#'));
+    let of_the_page = |line: &str| line.starts_with("instrument_") || line.starts_with("process_");
+    let silent = exporter.catalogue().families().next().is_none() && samples.all(of_the_page);
     if results == (Ok(1), Err(2), 4) && same_size && silent {
         ExitCode::SUCCESS
     } else {

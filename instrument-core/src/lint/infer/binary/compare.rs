@@ -1,0 +1,164 @@
+//! A comparison with a number: can it be true, and does the number have the unit.
+
+use promql_parser::parser::{BinaryExpr, Expr};
+
+use crate::lint::code::Code;
+use crate::lint::infer::function::edges;
+use crate::lint::infer::{Infer, spellings};
+use crate::lint::shape::{Flow, Shape};
+use crate::lint::unit::{Range, Unit};
+
+/// Names of what lasts moments: a hundred seconds of it is a mistake of unit.
+const SHORT_LIVED: &[&str] = &[
+    "latency",
+    "rtt",
+    "round_trip",
+    "response_time",
+    "request_duration",
+];
+/// From here on a duration that is short by its name is taken for milliseconds, in seconds.
+const LONG_FOR_A_LATENCY: f64 = 100.0;
+/// Any point in time of the last decades is greater, in seconds since 1970.
+const EARLIEST_TIMESTAMP: f64 = 1e9;
+
+impl Infer<'_> {
+    /// `vector op scalar`.
+    pub(super) fn compared(
+        &mut self,
+        binary: &BinaryExpr,
+        op: &str,
+        vector: Shape,
+        scalar: &Shape,
+    ) -> Shape {
+        let bool = binary
+            .modifier
+            .as_ref()
+            .is_some_and(|modifier| modifier.return_bool);
+        let limit = scalar.number.map_or_else(Range::default, Range::point);
+        let left = vector.range.filtered(op, limit);
+        if let Some(number) = scalar.number.filter(|_| !bool) {
+            self.judge(binary, op, &vector, number, left.is_none());
+        }
+        if bool {
+            return Shape {
+                range: Range::new(0.0, 1.0),
+                selected: None,
+                ..vector.same_labels()
+            };
+        }
+        Shape {
+            range: left.unwrap_or_default(),
+            selected: None,
+            flow: filtered(vector.flow),
+            ..vector
+        }
+    }
+
+    fn judge(&mut self, binary: &BinaryExpr, op: &str, vector: &Shape, number: f64, never: bool) {
+        let needles = || spellings(&Expr::Binary(binary.clone()));
+        if let Some(text) = unit_fault(vector, number) {
+            self.mark(Code::Unit, needles(), text);
+        } else if never {
+            let text = format!("`{op} {number}` is never true: {}", why_never(vector));
+            self.mark(Code::NeverTrue, needles(), text);
+        } else if vector.flow == Flow::Counter && !(op == "==" && number == 0.0) {
+            let name = vector.name();
+            let text = format!(
+                "the counter `{name}` is compared as it stands, so this depends on the last restart; use `increase({name}[…])` or `rate`"
+            );
+            self.mark(Code::RawCounter, needles(), text);
+        }
+    }
+}
+
+/// What passed a filter is no longer the whole counter.
+fn filtered(flow: Flow) -> Flow {
+    if flow == Flow::Counter {
+        Flow::Unknown
+    } else {
+        flow
+    }
+}
+
+fn why_never(vector: &Shape) -> String {
+    let name = vector.name();
+    let (low, high) = (rounded(vector.range.low), rounded(vector.range.high));
+    if !vector.buckets.is_empty() && high.is_finite() {
+        return format!(
+            "a quantile of `{name}` is at most its greatest edge; edges: {}",
+            edges(&vector.buckets)
+        );
+    }
+    let values = match (low.is_finite(), high.is_finite()) {
+        (true, true) if low.total_cmp(&high).is_eq() => format!("always {low}"),
+        (true, true) => format!("from {low} to {high}"),
+        (true, false) => format!("{low} or more"),
+        _ => format!("{high} or less"),
+    };
+    let hint = if vector.range.low.total_cmp(&1.0).is_eq() && high.is_infinite() {
+        "; of no series there is no count: add `or vector(0)`, or use `absent(…)`"
+    } else {
+        "; a comparison keeps the value of its left side"
+    };
+    format!("what is compared is {values}{hint}")
+}
+
+/// Without the last bit by which an open end differs from its limit.
+fn rounded(bound: f64) -> f64 {
+    (bound * 1e9).round() / 1e9
+}
+
+/// Why a number cannot be meant in the unit of the vector.
+fn unit_fault(vector: &Shape, number: f64) -> Option<String> {
+    if vector.per_second {
+        return None;
+    }
+    let name = vector.name();
+    let (first, top) = (
+        vector.buckets.first().copied(),
+        vector.buckets.last().copied(),
+    );
+    let within = |value: f64| {
+        first
+            .zip(top)
+            .is_some_and(|(first, top)| value >= first && value <= top)
+    };
+    let says = |meant: &str| {
+        Some(format!(
+            "`{name}` is in {}, and {number} looks like {meant}",
+            vector.unit.name()
+        ))
+    };
+    match vector.unit {
+        Unit::Seconds if top.is_some_and(|top| number > top) && within(number / 1e3) => {
+            says(&format!("milliseconds: did you mean {}?", number / 1e3))
+        }
+        Unit::Seconds
+            if top.is_none()
+                && number >= LONG_FOR_A_LATENCY
+                && SHORT_LIVED.iter().any(|word| name.contains(word)) =>
+        {
+            says(&format!("milliseconds: did you mean {}?", number / 1e3))
+        }
+        Unit::Milliseconds
+            if number > 0.0
+                && first.map_or(number < 1.0, |first| number < first && within(number * 1e3)) =>
+        {
+            says(&format!("seconds: did you mean {}?", number * 1e3))
+        }
+        Unit::Ratio if number > 1.0 && number <= 100.0 => {
+            says(&format!("percent: did you mean {}?", number / 100.0))
+        }
+        Unit::Timestamp if number != 0.0 && number.abs() < EARLIEST_TIMESTAMP => Some(format!(
+            "`{name}` is a point in time, in {}; its age is `time() - {name}`",
+            vector.unit.name()
+        )),
+        Unit::TimestampMillis if number != 0.0 && number.abs() < EARLIEST_TIMESTAMP => {
+            Some(format!(
+                "`{name}` is a point in time, in {}; its age is `time() - {name} / 1000`",
+                vector.unit.name()
+            ))
+        }
+        _ => None,
+    }
+}

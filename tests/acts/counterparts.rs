@@ -1,0 +1,125 @@
+//! The three counterparts as processes of their own: each is killed and comes back, and the daemon tells and heals.
+
+use tests::{Counterpart, Running, page, scrape, wait_for_status, wait_for_sum, wait_until};
+
+/// Kills `counterpart`, waits for the failure to show in `counter` and in readiness, and brings it back.
+fn dies_and_heals(counterpart: &mut Counterpart, counter: &str, daemon: &mut Running, addr: &str) {
+    let before = scrape(addr).sum(counter);
+    counterpart.kill();
+    wait_for_sum(addr, counter, before + 1.0);
+    wait_for_status(addr, "/health/ready", 503);
+    wait_for_status(addr, "/health/live", 200);
+    assert!(daemon.is_alive(), "{}", daemon.log());
+    counterpart.restart();
+    wait_for_status(addr, "/health/ready", 200);
+    let healed = scrape(addr).sum("sentinel_prediction_latency_seconds_count");
+    wait_for_sum(
+        addr,
+        "sentinel_prediction_latency_seconds_count",
+        healed + 2.0,
+    );
+}
+
+#[test]
+fn each_counterpart_dies_visibly_and_heals() {
+    let mut prices = Counterpart::start("serve-prices", "prices");
+    let mut model = Counterpart::start("serve-model", "model");
+    let mut gateway = Counterpart::start("paper-gateway", "gateway");
+    let vendor = format!("http://{}", prices.addr());
+    let args = [
+        "--metrics-port",
+        "0",
+        "--pace",
+        "0.2",
+        "--vendor-url",
+        &vendor,
+        "--hub-port",
+        model.port(),
+        "--gtw-host",
+        "127.0.0.1",
+        "--gtw-port",
+        gateway.port(),
+    ];
+    let mut daemon = Running::daemon(&args);
+    let addr = daemon.metrics_addr();
+    wait_for_sum(&addr, "sentinel_trading_signals_executed_total", 1.0);
+    wait_until("the replay to be recognised", || {
+        match scrape(&addr).get("sentinel_replay", &[]) {
+            Some(1.0) => Ok(()),
+            other => Err(other),
+        }
+    });
+    dies_and_heals(
+        &mut prices,
+        "sentinel_data_fetch_failed_total",
+        &mut daemon,
+        &addr,
+    );
+    dies_and_heals(
+        &mut model,
+        "sentinel_prediction_failures_total",
+        &mut daemon,
+        &addr,
+    );
+    dies_and_heals(
+        &mut gateway,
+        "sentinel_zmq_send_failures_total",
+        &mut daemon,
+        &addr,
+    );
+    let samples = scrape(&addr);
+    for labels in [
+        [("endpoint", "eodhd"), ("error_code", "connect")],
+        [("endpoint", "hub"), ("error_code", "connect")],
+    ] {
+        assert!(
+            samples.get("sentinel_api_errors_total", &labels) >= Some(1.0),
+            "{labels:?}"
+        );
+    }
+}
+
+#[test]
+fn live_mode_refuses_a_replay_and_never_shows_its_token() {
+    const TOKEN: &str = "t0ken-of-the-vendor";
+    let prices = Counterpart::start("serve-prices", "prices");
+    let model = Counterpart::start("serve-model", "model");
+    let gateway = Counterpart::start("paper-gateway", "gateway");
+    let vendor = format!("http://{}", prices.addr());
+    let args = [
+        "--metrics-port",
+        "0",
+        "--live",
+        "--log-level",
+        "trace",
+        "--vendor-url",
+        &vendor,
+        "--hub-port",
+        model.port(),
+        "--gtw-port",
+        gateway.port(),
+    ];
+    let mut daemon = Running::daemon_with_token(&args, TOKEN);
+    let addr = daemon.metrics_addr();
+    wait_for_sum(&addr, "sentinel_trading_cycles_failed_total", 1.0);
+    assert!(
+        daemon.log().contains("the vendor replays the past"),
+        "{}",
+        daemon.log()
+    );
+    assert!(daemon.log().contains("held at the start"));
+    assert_eq!(
+        scrape(&addr)
+            .sum("sentinel_prediction_requests_total")
+            .to_bits(),
+        0.0_f64.to_bits()
+    );
+    assert!(daemon.output().contains("LIVE"), "{}", daemon.output());
+    for (place, text) in [
+        ("page", page(&addr)),
+        ("log", daemon.log()),
+        ("output", daemon.output()),
+    ] {
+        assert!(!text.contains(TOKEN), "the token is on the {place}");
+    }
+}

@@ -232,7 +232,7 @@ impl Context<'_> {
             let names = bindings(input).into_iter().rev().filter(read);
             match held.last_mut() {
                 Some((before, group)) if before.is_empty() && cfgs.is_empty() => {
-                    group.extend(names)
+                    group.extend(names);
                 }
                 _ => held.push((cfgs, names.collect())),
             }

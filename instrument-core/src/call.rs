@@ -16,8 +16,8 @@ pub(crate) const ON: Bits = 1 << 63;
 const UNSAMPLED: Bits = 1 << 62;
 /// Sync: the thread was unwinding already at entry, which says nothing about this call.
 const UNWINDING: Bits = 1 << 61;
-/// Sync: the call ends by `finish`, so that a guard dropped without it is a panic.
-const FINISHES: Bits = 1 << 60;
+/// Sync: a guard that is dropped asks the thread whether it panics; without this flag, not to `finish` is to panic.
+const ASKS: Bits = 1 << 60;
 /// Future: it has been polled.
 pub(crate) const BEGUN: Bits = 1 << 61;
 /// Future: it is being polled.
@@ -35,10 +35,7 @@ pub struct Guard<S: At, const L: usize> {
 /// Starts a call whose result is not looked at: it ends with the guard, in `ok` or in `panic`.
 #[inline]
 pub fn enter<S: At, const L: usize>(site: S, numbers: [usize; L]) -> Guard<S, L> {
-    let mut bits = start(site.site(), &numbers);
-    if thread::panicking() {
-        bits |= UNWINDING;
-    }
+    let bits = start(site.site(), &numbers, true);
     Guard {
         site,
         numbers,
@@ -56,7 +53,7 @@ pub fn call<S: At, const L: usize>(
     let bits = if returns_future {
         0
     } else {
-        start(site.site(), &numbers) | FINISHES
+        start(site.site(), &numbers, false)
     };
     Guard {
         site,
@@ -76,11 +73,8 @@ impl<S: At, const L: usize> Guard<S, L> {
 impl<S: At, const L: usize> Drop for Guard<S, L> {
     #[inline]
     fn drop(&mut self) {
-        if self.bits & ON != 0 {
-            let panics =
-                self.bits & FINISHES != 0 || (thread::panicking() && self.bits & UNWINDING == 0);
-            let outcome = if panics { Outcome::Panic } else { Outcome::Ok };
-            end(self.site.site(), &self.numbers, self.bits, outcome);
+        if self.bits != 0 {
+            end_unfinished(self.site.site(), &self.numbers, self.bits);
         }
     }
 }
@@ -92,11 +86,19 @@ const fn draws(one: &Use, bits: Bits) -> bool {
 
 // The two halves of a call are not generic, so that a thousand sites share one copy of them.
 
-pub(crate) fn start(site: &Site, numbers: &[usize]) -> Bits {
+/// Starts a call. `asks_thread`: whether the thread will tell at the end if it is a panic that ends it.
+pub(crate) fn start(site: &Site, numbers: &[usize], asks_thread: bool) -> Bits {
     if !site.is_live() {
         return 0;
     }
     let mut bits = ON;
+    if asks_thread {
+        bits |= if thread::panicking() {
+            ASKS | UNWINDING
+        } else {
+            ASKS
+        };
+    }
     if site.sample > 1 && !sample::draw(site.sample) {
         bits |= UNSAMPLED;
     }
@@ -115,6 +117,12 @@ pub(crate) fn start(site: &Site, numbers: &[usize]) -> Bits {
     } else {
         bits
     }
+}
+
+fn end_unfinished(site: &Site, numbers: &[usize], bits: Bits) {
+    let returns = bits & ASKS != 0 && (bits & UNWINDING != 0 || !thread::panicking());
+    let outcome = if returns { Outcome::Ok } else { Outcome::Panic };
+    end(site, numbers, bits, outcome);
 }
 
 pub(crate) fn end(site: &Site, numbers: &[usize], bits: Bits, outcome: Outcome) {

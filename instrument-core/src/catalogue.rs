@@ -64,7 +64,7 @@ impl Entry {
         let entry = |one: &'static Use| Self {
             metric: one.metric(),
             place: site.place,
-            function: Some((site.function)()),
+            function: Some(site.function()),
             keys: one.keys(),
         };
         site.uses.iter().map(entry).collect()

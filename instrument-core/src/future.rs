@@ -64,7 +64,7 @@ where
         let this = self.project();
         let call = this.call;
         if call.bits & BEGUN == 0 {
-            call.bits = start(call.site.site(), &call.numbers) | BEGUN;
+            call.bits = start(call.site.site(), &call.numbers, false) | BEGUN;
         }
         call.bits |= POLLING;
         let polled = this.future.poll(cx);
@@ -94,7 +94,7 @@ impl<S: At, const L: usize> Drop for Polled<S, L> {
 }
 
 /// The future itself, which has to resolve to `X`: so that what does not is told at the user's code.
-pub const fn resolving<X, F: Future<Output = X>>(future: F) -> impl Future<Output = X> {
+pub const fn resolving<X, F: Future<Output = X>>(future: F) -> F {
     future
 }
 

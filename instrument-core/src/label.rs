@@ -156,8 +156,8 @@ pub const fn marker<T: ?Sized>(_: &T) -> PhantomData<T> {
 pub enum Domain {
     /// One text, fixed in the source.
     Literal(&'static str),
-    /// One text, known when the program starts (the path of a function).
-    Text(fn() -> String),
+    /// One text, known when the program starts: the path of a function below its module.
+    Path(Path),
     /// The values of a type.
     Values(fn() -> &'static [&'static str]),
     /// The values of a type, and `none` for calls that end in another way.
@@ -194,24 +194,6 @@ impl Label {
         }
     }
 
-    /// The label `module` of the shared families.
-    #[must_use]
-    pub const fn module(path: &'static str) -> Self {
-        Self {
-            key: "module",
-            domain: Domain::Literal(path),
-        }
-    }
-
-    /// The label `function` of the shared families.
-    #[must_use]
-    pub const fn function(path: fn() -> String) -> Self {
-        Self {
-            key: "function",
-            domain: Domain::Text(path),
-        }
-    }
-
     /// A label of free text, for values known from configuration.
     #[must_use]
     pub const fn configured(key: &'static str) -> Self {
@@ -226,7 +208,7 @@ impl Label {
         let owned = |values: &[&str]| values.iter().map(|&value| value.to_owned()).collect();
         match self.domain {
             Domain::Literal(text) => vec![text.to_owned()],
-            Domain::Text(text) => vec![text()],
+            Domain::Path(path) => vec![path.text()],
             Domain::Values(values) => owned(values()),
             Domain::ValuesOrNone(values) => {
                 let mut all: Vec<_> = owned(values());
@@ -257,13 +239,39 @@ pub const fn unfold_none(values: &[&str], slot: usize) -> usize {
     slot / (values.len() + 1)
 }
 
-/// The item's path below its module, from the type name of a closure inside the item.
-///
-/// `module` is the item's `module_path!()`. The closure stands in a static inside the function, so the
-/// type name is the function's path followed by `::__INSTRUMENT…::{{closure}}`.
+/// The path of an item below its module, kept as what it is made from.
+#[derive(Clone, Copy, Debug)]
+pub struct Path {
+    module: &'static str,
+    /// The type name of a closure inside the item: its path, followed by `::__INSTRUMENT::{{closure}}`.
+    closure: fn() -> &'static str,
+}
+
+impl Path {
+    pub(crate) fn text(self) -> String {
+        function_path((self.closure)(), self.module)
+    }
+
+    pub(crate) const fn module(self) -> &'static str {
+        self.module
+    }
+}
+
+/// The labels `module` and `function` of the function that `_inside` is a closure in.
 #[must_use]
-pub fn function<F>(_inside: F, module: &str) -> String {
-    function_path(std::any::type_name::<F>(), module)
+pub const fn function_labels<F>(module: &'static str, _inside: &F) -> [Label; 2] {
+    let closure = std::any::type_name::<F>;
+    let path = Path { module, closure };
+    [
+        Label {
+            key: "module",
+            domain: Domain::Literal(module),
+        },
+        Label {
+            key: "function",
+            domain: Domain::Path(path),
+        },
+    ]
 }
 
 fn function_path(closure: &str, module: &str) -> String {

@@ -40,6 +40,8 @@ pub enum Help {
     Doc(&'static str),
     /// None was written.
     Missing,
+    /// That of a family which all functions share.
+    Shared,
 }
 
 /// A place in the source.
@@ -159,19 +161,22 @@ impl Metric {
         }
     }
 
-    /// One of the families that all functions share: durations, calls, or calls that run.
+    /// One of the families that all functions share: durations, calls, or calls that run. Its labels are to come.
     #[must_use]
-    pub const fn shared(kind: Kind, labels: &'static [Label], outcomes: Outcomes) -> Self {
+    pub const fn shared(kind: Kind, outcomes: Outcomes) -> Self {
         let name = match kind {
             Kind::Histogram => crate::catalogue::FUNCTION_DURATION,
             Kind::Counter => crate::catalogue::FUNCTION_CALLS,
             Kind::Gauge => crate::catalogue::FUNCTION_CALLS_IN_FLIGHT,
         };
-        Self::new(Desc {
-            labels,
-            outcomes,
-            ..Desc::new(name, kind)
-        })
+        let mut desc = Desc::new(name, kind);
+        desc.outcomes = outcomes;
+        desc.help = Help::Shared;
+        Self::new(desc)
+    }
+
+    pub(crate) const fn is_shared(&self) -> bool {
+        matches!(self.desc.help, Help::Shared)
     }
 
     /// What is known of it when the program is built.

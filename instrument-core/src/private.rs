@@ -14,7 +14,7 @@ pub use crate::catalogue::Registration;
 pub use crate::declared::{Counter, Histogram};
 pub use crate::future::{Returned, Settle, Timed, resolving};
 pub use crate::label::{
-    Domain, Label, LabelValue, fold, fold_none, fold_or_none, function, marker, unfold_none,
+    Domain, Label, LabelValue, fold, fold_none, fold_or_none, function_labels, marker, unfold_none,
     values_of_expression,
 };
 pub use crate::metric::{Desc, Help, Kind, Metric, Place};

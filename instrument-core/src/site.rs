@@ -2,8 +2,9 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::metric::{Metric, Place};
-use crate::outcome::Outcome;
+use crate::label::{Domain, Label};
+use crate::metric::{Kind, Metric, Place};
+use crate::outcome::{Outcome, Outcomes};
 
 /// When an attribute records: a set of outcomes, or the moment of entry.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +56,21 @@ impl Use {
     #[must_use]
     pub const fn of(metric: Metric) -> Self {
         Self::new(Source::Own(metric))
+    }
+
+    /// Moves one of the families that all functions share: durations, calls, or calls that run.
+    #[must_use]
+    pub const fn shared(kind: Kind, outcomes: Outcomes) -> Self {
+        Self::of(Metric::shared(kind, outcomes))
+    }
+
+    /// Gives the labels of a shared family, which the site knows.
+    const fn name_function(&mut self, function: &'static [Label; 2]) {
+        if let Source::Own(metric) = &mut self.source
+            && metric.is_shared()
+        {
+            metric.desc_mut().labels = function;
+        }
     }
 
     /// Moves a declared metric; `keys` are the labels that the attribute gives to it.
@@ -133,29 +149,26 @@ impl Use {
 /// An annotated function with all its attributes: one guard and one pair of clock reads serve them all.
 pub struct Site<U: ?Sized = [Use]> {
     pub(crate) place: Place,
-    module: &'static str,
-    pub(crate) function: fn() -> String,
+    function: &'static [Label; 2],
     pub(crate) sample: u32,
     live: AtomicBool,
     pub(crate) uses: U,
 }
 
 impl<const N: usize> Site<[Use; N]> {
-    /// A site that is not bound yet.
+    /// A site that is not bound yet; `function` has the labels of the shared families.
     #[must_use]
-    pub const fn new(
-        place: Place,
-        module: &'static str,
-        function: fn() -> String,
-        uses: [Use; N],
-    ) -> Self {
-        let live = AtomicBool::new(false);
+    pub const fn new(place: Place, function: &'static [Label; 2], mut uses: [Use; N]) -> Self {
+        let mut at = 0;
+        while at < N {
+            uses[at].name_function(function);
+            at += 1;
+        }
         Self {
             place,
-            module,
             function,
             sample: 1,
-            live,
+            live: AtomicBool::new(false),
             uses,
         }
     }
@@ -174,10 +187,22 @@ impl Site {
         self.live.store(enabled, Ordering::Relaxed);
     }
 
+    /// Its path below the module.
+    pub(crate) fn function(&self) -> String {
+        match self.function[1].domain {
+            Domain::Path(path) => path.text(),
+            _ => String::new(),
+        }
+    }
+
     /// Its path below the module, and in full.
     pub(crate) fn paths(&self) -> [String; 2] {
-        let function = (self.function)();
-        let full = format!("{}::{function}", self.module);
+        let function = self.function();
+        let module = match self.function[1].domain {
+            Domain::Path(path) => path.module(),
+            _ => "",
+        };
+        let full = format!("{module}::{function}");
         [function, full]
     }
 

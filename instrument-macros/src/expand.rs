@@ -1,6 +1,6 @@
 //! From the merged attributes to code: one static, one guard around the unchanged statements.
 //!
-//! What the default form becomes stands, whole, in `tests/expansion/default.rs`.
+//! What the default form becomes stands, whole, in `expansions/default.rs` of this crate.
 
 use proc_macro2::{Group, Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
@@ -193,12 +193,10 @@ impl<'a> Context<'_> {
             .find_map(|one| one.args.sample)
             .map(|n| quote! { .sample(#n) });
         quote! {
-            const __INSTRUMENT_FUNCTION: fn() -> #private::String =
-                || #private::function(|| {}, #private::core::module_path!());
             static __INSTRUMENT: #private::Site<[#private::Use; #count]> = #private::Site::new(
-                #place, #private::core::module_path!(), __INSTRUMENT_FUNCTION, [#(#uses),*],
+                #place, &#private::function_labels(#private::core::module_path!(), &|| {}), [#(#uses),*],
             )#sample;
-            #private::submit! { #private::Registration::Site(&__INSTRUMENT) }
+            #private::submit!(#private::Registration::Site(&__INSTRUMENT));
         }
     }
 }

@@ -9,6 +9,8 @@ mod args;
 mod block;
 mod declare;
 mod expand;
+#[cfg(test)]
+mod expansions;
 mod function;
 mod label;
 mod label_value;

@@ -28,7 +28,7 @@ impl Context<'_> {
                 self.returned(&all, &finish, &statements)
             }
             Shape::Async(_) if asks => {
-                let (edge, hold) = (self.edge(), self.hold(&statements));
+                let (edge, hold) = (edge(&nameable(self.sig)), self.hold(&statements));
                 let future = quote! { async move { #edge #hold #statements } };
                 let Some(allow) = self.allow_assignments(&statements) else {
                     let timed = self.timed(&all, &finish, &future);
@@ -47,7 +47,7 @@ impl Context<'_> {
                 quote! { #before let #call = #private::enter(#site, [#(#at_entry),*]); #statements }
             }
             Shape::Future(_) => {
-                let hold = self.hold(&statements);
+                let (hold, statements) = (self.hold(&statements), self.with_edge(&statements));
                 let future = quote! { #private::run(move || { #hold #statements }) };
                 self.timed(&all, &finish, &self.resolving(&future))
             }
@@ -148,7 +148,7 @@ impl Context<'_> {
             future,
         }) = Tail::of(&body.stream())
         {
-            let timed = timed(&self.resolving(&future));
+            let timed = timed(&self.resolving(&self.with_edge(&future)));
             return quote! { #entry #before #path(#timed) };
         }
         let (ty, statements) = (nameable(self.sig), body.stream());
@@ -166,20 +166,41 @@ impl Context<'_> {
         }
     }
 
-    /// An early return that is never taken: it tells the type of an async block, so that errors in the
-    /// body are found where they are.
-    fn edge(&self) -> TokenStream {
-        let ty = nameable(self.sig);
-        if matches!(ty, Type::Never(_)) {
-            return TokenStream::new();
+    /// The tokens, with an edge in the async block at their end, if there is one.
+    fn with_edge(&self, tokens: &TokenStream) -> TokenStream {
+        let mut tokens: Vec<TokenTree> = tokens.clone().into_iter().collect();
+        let is_word = |token: Option<&TokenTree>, word: &str| matches!(token, Some(TokenTree::Ident(ident)) if ident == word);
+        let last = tokens.len().saturating_sub(1);
+        let before = tokens[..last].iter().rev();
+        let before = before.skip_while(|token| is_word(Some(token), "move"));
+        let is_async = is_word(before.peekable().peek().copied(), "async");
+        let ty = self.shape.output().filter(|ty| !mentions(ty, "impl"));
+        if let (Some(TokenTree::Group(block)), true, Some(ty)) = (tokens.get(last), is_async, ty)
+            && block.delimiter() == Delimiter::Brace
+        {
+            let (edge, statements) = (edge(ty), block.stream());
+            let mut with_edge = Group::new(Delimiter::Brace, quote! { #edge #statements });
+            with_edge.set_span(block.span());
+            tokens[last] = TokenTree::Group(with_edge);
         }
-        let edge = hidden("edge");
-        quote! {
-            #[allow(unreachable_code, clippy::all, clippy::pedantic, clippy::nursery)]
-            if false { let #edge: #ty = loop {}; return #edge; }
-        }
+        tokens.into_iter().collect()
     }
+}
 
+/// An early return that is never taken: it tells the type of an async block, so that errors in the
+/// body are found where they are.
+fn edge(ty: &Type) -> TokenStream {
+    if matches!(ty, Type::Never(_)) {
+        return TokenStream::new();
+    }
+    let edge = hidden("edge");
+    quote! {
+        #[allow(unreachable_code, clippy::all, clippy::pedantic, clippy::nursery)]
+        if false { let #edge: #ty = loop {}; return #edge; }
+    }
+}
+
+impl Context<'_> {
     /// A `mut` argument that the body only assigns to is an assignment without a reader, once a closure owns it.
     fn allow_assignments(&self, statements: &TokenStream) -> Option<TokenStream> {
         let mutable = self
@@ -196,24 +217,33 @@ impl Context<'_> {
     /// Makes the closure or future that the statements stand in own their arguments, last first: it drops them in
     /// that order, as the function would. Those that the statements never name stay outside, so that they still lint.
     fn hold(&self, statements: &TokenStream) -> TokenStream {
-        let mut held = TokenStream::new();
+        let mut held: Vec<(TokenStream, Vec<Ident>)> = Vec::new();
         for input in self.sig.inputs.iter().rev() {
             let attrs = match input {
                 FnArg::Receiver(receiver) => &receiver.attrs,
                 FnArg::Typed(typed) => &typed.attrs,
             };
-            let cfgs = attrs.iter().filter(|attr| attr.path().is_ident("cfg"));
-            let names = bindings(input).into_iter().rev();
-            let names: Vec<_> = names
-                .filter(|name| name.to_string().starts_with('_') || reads(statements, name))
+            let cfgs: TokenStream = attrs
+                .iter()
+                .filter(|attr| attr.path().is_ident("cfg"))
+                .map(ToTokens::to_token_stream)
                 .collect();
-            if !names.is_empty() {
-                let unused = names.iter().any(|name| name.to_string().starts_with('_'));
-                let allow = unused.then(|| quote! { #[allow(clippy::used_underscore_binding)] });
-                held.extend(quote! { #allow #(#cfgs)* let _ = (#(&#names),*); });
+            let read = |name: &Ident| name.to_string().starts_with('_') || reads(statements, name);
+            let names = bindings(input).into_iter().rev().filter(read);
+            match held.last_mut() {
+                Some((before, group)) if before.is_empty() && cfgs.is_empty() => {
+                    group.extend(names);
+                }
+                _ => held.push((cfgs, names.collect())),
             }
         }
-        held
+        held.retain(|(_, names)| !names.is_empty());
+        let statements = held.iter().map(|(cfgs, names)| {
+            let unused = names.iter().any(|name| name.to_string().starts_with('_'));
+            let allow = unused.then(|| quote! { #[allow(clippy::used_underscore_binding)] });
+            quote! { #allow #cfgs let _ = (#(&#names,)*); }
+        });
+        statements.collect()
     }
 }
 

@@ -27,10 +27,7 @@ impl Context<'_> {
                     quote_spanned! { path.span().resolved_at(Span::mixed_site()) => &#path };
                 quote! { declared(#private::#kind::metric(#metric), &[#(#keys),*]) }
             }
-            None => {
-                let metric = self.metric(one, member)?;
-                quote! { of(#metric) }
-            }
+            None => self.metric(one, member)?,
         };
         let number = |at: usize| u8::try_from(at).unwrap_or(u8::MAX);
         let slot = member
@@ -62,12 +59,7 @@ impl Context<'_> {
             quote! { NONE }
         };
         let Target::Named(name) = &one.args.target else {
-            return Ok(quote! {
-                #private::Metric::shared(#private::Kind::#kind, &[
-                    #private::Label::module(#private::core::module_path!()),
-                    #private::Label::function(__INSTRUMENT_FUNCTION),
-                ], #private::Outcomes::#outcomes)
-            });
+            return Ok(quote! { shared(#private::Kind::#kind, #private::Outcomes::#outcomes) });
         };
         let full = names::complete(one.args.kind, name)?;
         let name = match member.role {
@@ -76,12 +68,13 @@ impl Context<'_> {
             Role::Calls => format!("{}_calls_total", names::base(&full)),
         };
         let fields = self.fields(one, member);
+        let outcomes = has_outcome.then(|| quote! { outcomes: #private::Outcomes::#outcomes, });
         Ok(quote! {
-            #private::Metric::new(#private::Desc {
-                outcomes: #private::Outcomes::#outcomes,
+            of(#private::Metric::new(#private::Desc {
+                #outcomes
                 #fields
                 ..#private::Desc::new(#name, #private::Kind::#kind)
-            })
+            }))
         })
     }
 

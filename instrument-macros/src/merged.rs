@@ -112,7 +112,8 @@ fn merge(kind: Kind, args: TokenStream, item: TokenStream) -> Result<TokenStream
     // An error in the arguments belongs to this attribute, not to the wrapper that expands later.
     let (args, errors) = Args::parse_all(kind, spec.args.clone());
     // What is skipped may be anything, also a `const fn`, which is handed the impl's attribute only to skip it.
-    if !args.skip && !(spec.inherited && function.sig.constness.is_some()) {
+    let passed_over = args.skip || (spec.inherited && function.sig.constness.is_some());
+    if !passed_over {
         function.check(kind)?;
     }
     if let Some(mut errors) = errors {

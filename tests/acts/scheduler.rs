@@ -247,7 +247,7 @@ fn a_lab_that_hangs_delays_no_other_job() {
             Err(runs)
         }
     });
-    assert_eq!(scrape(&addr).sum(SWEPT), 0.0, "the sweep still hangs");
+    assert!(scrape(&addr).sum(SWEPT) < 1.0, "the sweep still hangs");
 }
 
 #[test]

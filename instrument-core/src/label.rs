@@ -147,6 +147,7 @@ pub(crate) fn share<const I: usize, L: LabelAt<I>>(value: &L::Label) -> usize {
 }
 
 /// The type of a label expression; never called.
+#[must_use]
 pub const fn marker<T: ?Sized>(_: &T) -> PhantomData<T> {
     PhantomData
 }

@@ -81,8 +81,10 @@ step "format of benches" cargo fmt --manifest-path benches/Cargo.toml --check
 step "lints" cargo clippy --workspace --all-targets --features instrument-core/lint --locked -- -D warnings
 # Many of the tests wait for other processes, so more of them run at once than there are cores.
 export RUST_TEST_THREADS=6
-step "tests" cargo test --workspace --features instrument-core/lint --locked --no-fail-fast -- \
-    --include-ignored --skip golden::
+step "MCP servers" thunes-scheduler/tests/install-mcp-servers.sh
+step "tests" cargo test --workspace --locked --no-fail-fast -- --include-ignored --skip golden::
+step "tests of the linter" cargo test -p instrument-core --features lint --lib --test lint --locked -- \
+    --include-ignored lint
 step "docs" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 if $full; then
     # Our features against an independent library's.

@@ -83,7 +83,8 @@ fn items(input: ParseStream<'_>, attribute: &TokenStream) -> Result<TokenStream,
         let fork = input.fork();
         if let Ok(function) = fork.parse::<Function>() {
             input.advance_to(&fork);
-            if function.sig.constness.is_none() {
+            // What cannot be measured is passed over; one that says `skip` needs the impl's attribute to skip.
+            if function.sig.constness.is_none() || skips(&function) {
                 out.extend(attribute.clone());
             }
             out.extend(quote! { #function });
@@ -104,4 +105,12 @@ fn items(input: ParseStream<'_>, attribute: &TokenStream) -> Result<TokenStream,
         }
     }
     Ok(out)
+}
+
+/// Whether an attribute says `skip`, whatever its name.
+fn skips(function: &Function) -> bool {
+    function.attrs.iter().any(|attr| {
+        let list = attr.meta.require_list();
+        list.is_ok_and(|list| list.tokens.to_string() == "skip")
+    })
 }

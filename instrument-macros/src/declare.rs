@@ -31,7 +31,11 @@ impl LabelDecl {
 impl Parse for LabelDecl {
     fn parse(input: ParseStream<'_>) -> Result<Self, Error> {
         let key = input.call(Ident::parse_any)?;
-        names::check_label(&key.unraw().to_string(), key.span())?;
+        let text = key.unraw().to_string();
+        // A declared metric has the labels it declares; only attributes add `outcome` by themselves.
+        if text != "outcome" {
+            names::check_label(&text, key.span())?;
+        }
         input.parse::<Token![:]>()?;
         Ok(Self {
             key,

@@ -108,10 +108,13 @@ pub(crate) fn attribute(kind: Kind, args: TokenStream, item: &TokenStream) -> To
 
 fn merge(kind: Kind, args: TokenStream, item: TokenStream) -> Result<TokenStream, Error> {
     let mut function: Function = parse2(item).map_err(|error| unsupported(kind, error))?;
-    function.check(kind)?;
     let spec = Spec::new(kind, args);
     // An error in the arguments belongs to this attribute, not to the wrapper that expands later.
     let (args, errors) = Args::parse_all(kind, spec.args.clone());
+    // What is skipped may be anything, also a `const fn`, which is handed the impl's attribute only to skip it.
+    if !args.skip && !(spec.inherited && function.sig.constness.is_some()) {
+        function.check(kind)?;
+    }
     if let Some(mut errors) = errors {
         let shape = Shape::of(&function.sig);
         for label in &args.labels {

@@ -193,7 +193,11 @@ impl Returns {
         }
         let probe = |what: TokenStream| quote! { { #[allow(unused_imports)] use #private::NotResult as _; <#private::Probe<'_, #ty>>::#what } };
         let (is_result, is_boxed) = (probe(quote! { IS_RESULT }), probe(quote! { IS_FUTURE }));
-        let (outside, maybe_future) = (!is_generic(ty, sig), !is_async && !by_name);
+        // The generics of an impl are not to be seen from its methods. A `Result` of them is told by its name, and the
+        // name is checked inside, where they are known.
+        let in_method = sig.receiver().is_some() && by_name;
+        let outside = !is_generic(ty, sig) && !in_method;
+        let maybe_future = !is_async && !by_name;
         let statically = |known: bool, probe: &TokenStream| {
             if outside {
                 probe.clone()

@@ -7,6 +7,7 @@ mod exposition;
 mod metrics;
 mod order_faults;
 mod paper;
+mod scheduler;
 mod service_faults;
 mod shutdown;
 mod wall_clock;

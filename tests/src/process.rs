@@ -14,9 +14,10 @@ use crate::wait_until;
 pub fn program(name: &str) -> PathBuf {
     static BUILT: OnceLock<()> = OnceLock::new();
     BUILT.get_or_init(|| {
+        // With the tests, so that features are united as in `cargo test --workspace` and nothing is built twice.
         let mut build = Command::new(env!("CARGO"));
         build
-            .args(["build", "--quiet", "--workspace", "--bins"])
+            .args(["build", "--quiet", "--workspace", "--bins", "--tests"])
             .current_dir(env!("CARGO_MANIFEST_DIR"));
         if !cfg!(debug_assertions) {
             build.arg("--release");

@@ -1,42 +1,20 @@
 //! Jobs on time, and the health of a workspace beside a trading system.
 //!
-//! For now it is the frame: the metrics endpoint, logging and an orderly end. No job is built in yet, and it says so.
+//! [`run::run`] is the whole program; [`engine`] runs jobs for any program, and [`lab`] looks at MCP servers and git
+//! worktrees. A program that uses [`lab`] calls [`guard::asked`] first thing in `main`.
 
-use std::net::SocketAddr;
-
-use instrument_core::{Exporter, ServeError};
-use tokio_util::sync::CancellationToken;
-
+pub mod cli;
+pub mod config;
+pub mod demo;
+pub mod engine;
+pub mod guard;
+pub mod jobs;
+pub mod lab;
 pub mod log;
+mod metrics;
+pub mod once;
+mod reload;
+pub mod run;
 
 /// The JSON body of `/health` while the program is ready; the predecessor's.
 pub const HEALTHY: &str = r#"{"service":"thunes-metrics","status":"ok"}"#;
-
-/// What the scheduler runs with.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// Where the metrics endpoint listens.
-    pub metrics: Vec<SocketAddr>,
-}
-
-/// Runs the scheduler until `stop`. `tell` is given the lines for a person, once everything is up.
-///
-/// # Errors
-/// The endpoint could not be served.
-pub async fn run(
-    config: Config,
-    exporter: &Exporter,
-    stop: CancellationToken,
-    tell: impl FnOnce(&str),
-) -> Result<(), ServeError> {
-    let endpoint = exporter.serve(&config.metrics[..])?;
-    let port = endpoint.local_addr().port();
-    tell(&format!(
-        "thunes-scheduler {}\n  jobs     none is built in yet\n  metrics  http://localhost:{port}/metrics\n  \
-         health   http://localhost:{port}/health\n  stop     Ctrl-C, or SIGTERM\n",
-        env!("CARGO_PKG_VERSION")
-    ));
-    stop.cancelled().await;
-    endpoint.stop();
-    Ok(())
-}

@@ -83,9 +83,48 @@ pub use install::{Builder, Exporter, InstallError, install};
 pub use label::LabelValue;
 pub use metric::{Kind, Place};
 
-pub use instrument_macros::{ErrorLabel, LabelValue, counted, timed};
+#[doc = include_str!("../docs/counted.md")]
+pub use instrument_macros::counted;
+#[doc = include_str!("../docs/timed.md")]
+#[doc = "```text"]
+#[doc = include_str!("../../instrument-macros/expansions/default.rs")]
+#[doc = "```"]
+#[doc = "\nand one that returns a `Result`:\n"]
+#[doc = "```text"]
+#[doc = include_str!("../../instrument-macros/expansions/result.rs")]
+#[doc = "```"]
+pub use instrument_macros::timed;
 
-/// Declares metrics that are not calls, as statics.
+/// Derives [`LabelValue`](trait@LabelValue) for an enum without fields. Variants are written in `snake_case`, unless
+/// `#[label(rename_all = "UPPERCASE")]` on the enum (also `kebab-case`, `lowercase`, `SCREAMING_SNAKE_CASE`,
+/// `PascalCase`) or `#[label("text")]` on a variant says otherwise; `#[label(crate = path)]` if this crate is renamed.
+pub use instrument_macros::LabelValue;
+
+/// Derives [`LabelValue`](trait@LabelValue) for an error: its value is the variant, whatever its fields hold.
+///
+/// ```
+/// use instrument_core::{ErrorLabel, LabelValue};
+///
+/// #[derive(ErrorLabel)]
+/// enum FetchError {
+///     Status(u16),
+///     #[label("unreachable")]
+///     Connect { host: String },
+/// }
+///
+/// assert_eq!(FetchError::VALUES, ["status", "unreachable"]);
+/// assert_eq!(FetchError::Status(404).index(), 0);
+/// # let _ = FetchError::Connect { host: String::new() };
+/// ```
+pub use instrument_macros::ErrorLabel;
+
+#[doc = include_str!("../docs/limits.md")]
+pub mod limits {}
+
+#[doc = include_str!("../docs/compared.md")]
+pub mod compared {}
+
+#[doc = include_str!("../docs/metrics.md")]
 #[macro_export]
 macro_rules! metrics {
     ($($declaration:tt)*) => {

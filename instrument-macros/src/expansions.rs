@@ -20,12 +20,18 @@ struct Case {
     item: &'static str,
 }
 
-const CASES: [Case; 4] = [
+const CASES: [Case; 5] = [
     Case {
         name: "default",
         kind: Kind::Timed,
         args: "",
         item: "fn decode(frame: &[u8]) -> usize { frame.len() }",
+    },
+    Case {
+        name: "result",
+        kind: Kind::Timed,
+        args: "",
+        item: "fn check(frame: &[u8]) -> Result<u8, Empty> { frame.first().copied().ok_or(Empty) }",
     },
     Case {
         name: "labels",

@@ -62,13 +62,8 @@ impl Shape {
     /// Whether it is certain that no future is returned.
     pub(crate) fn is_surely_sync(&self) -> bool {
         match self {
-            Self::Value(Some(Type::Path(path))) => {
-                is_primitive(&Type::Path(path.clone()))
-                    || path.path.segments.last().is_some_and(|last| {
-                        ["Result", "Option", "String", "Vec"]
-                            .iter()
-                            .any(|name| last.ident == name)
-                    })
+            Self::Value(Some(ty @ Type::Path(_))) => {
+                is_primitive(ty) || is_named_result(ty) || is_well_known(ty)
             }
             Self::Value(Some(Type::Macro(_) | Type::ImplTrait(_))) => false,
             Self::Value(_) => true,
@@ -259,10 +254,18 @@ fn is_open(ty: &Type) -> bool {
         ty,
         Type::Path(_) | Type::Macro(_) | Type::Paren(_) | Type::Group(_)
     ) && !is_primitive(ty)
+        && !is_well_known(ty)
 }
 
 fn is_named_result(ty: &Type) -> bool {
     matches!(ty, Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == "Result"))
+}
+
+/// Types of the standard library that are what their name says, whatever generics of an impl they hold.
+fn is_well_known(ty: &Type) -> bool {
+    const WELL_KNOWN: [&str; 6] = ["Arc", "Box", "Option", "Rc", "String", "Vec"];
+    matches!(ty, Type::Path(path) if path.qself.is_none()
+        && path.path.segments.last().is_some_and(|last| WELL_KNOWN.iter().any(|name| last.ident == name)))
 }
 
 fn is_primitive(ty: &Type) -> bool {

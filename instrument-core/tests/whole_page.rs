@@ -6,8 +6,6 @@
 )]
 #![allow(clippy::float_cmp, reason = "counts")]
 
-use std::io::Write;
-use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use instrument_core::{Builder, Exporter, Samples, metrics, timed};
@@ -119,25 +117,4 @@ fn formats_have_the_same_series_but_for_bounds_and_created() {
             "{series} is not in\n{openmetrics}"
         );
     }
-}
-
-/// The program is looked up in the path, or given by `PROMTOOL`.
-#[test]
-#[ignore = "needs promtool"]
-fn promtool_finds_nothing_on_a_page_of_our_own() {
-    exporter();
-    probe();
-    let program = std::env::var_os("PROMTOOL").unwrap_or_else(|| "promtool".into());
-    let mut child = Command::new(program)
-        .args(["check", "metrics"])
-        .stdin(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("promtool is there");
-    let mut stdin = child.stdin.take().expect("it is piped");
-    stdin.write_all(exporter().render().as_bytes()).unwrap();
-    drop(stdin);
-    let output = child.wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
 }

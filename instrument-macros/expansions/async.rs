@@ -5,17 +5,17 @@ async fn fetch(&self, symbol: &str) -> Result<Bars, FetchError> {
             &::instrument_core::__private::function_labels(::instrument_core::__private::core::module_path!(), &|| {}),
             [::instrument_core::__private::Use::shared(
                 ::instrument_core::__private::Kind::Histogram,
-                ::instrument_core::__private::Outcomes::of(
-                    {
-                        #[allow(unused_imports)]
-                        use ::instrument_core::__private::NotResult as _;
-                        <::instrument_core::__private::Probe<'_, Result<Bars, FetchError>>>::IS_RESULT
-                    },
-                    true,
-                ),
+                ::instrument_core::__private::Outcomes::of(true, true),
             )],
         );
     ::instrument_core::__private::submit!(::instrument_core::__private::Registration::Site(&__INSTRUMENT));
+    const {
+        #[allow(unused_imports)]
+        use ::instrument_core::__private::NotResult as _;
+        ::instrument_core::__private::named_result(
+            &<::instrument_core::__private::Probe<'_, Result<Bars, FetchError>>>::RESULT,
+        );
+    }
     ::instrument_core::__private::Timed::new(
         ::instrument_core::__private::here(|| &__INSTRUMENT),
         [],

@@ -117,7 +117,8 @@ pub struct RunArgs {
     /// File with the key that signs orders; the gateway must have the same.
     #[arg(long, env = "SENTINEL_RISK_KEY_FILE", value_name = "FILE")]
     pub risk_key_file: Option<PathBuf>,
-    /// Where state outlives the process; without it embedded paper keeps it in memory.
+    /// Where state outlives the process [default: below `XDG_STATE_HOME`, by the gateway's address; in memory if the
+    /// gateway is embedded].
     #[arg(long, env = "STATE_DIRECTORY", value_name = "DIR")]
     pub state_dir: Option<PathBuf>,
 }
@@ -137,7 +138,7 @@ pub struct PaperArgs {
     /// File with the key that orders are signed with; without it signatures are not verified.
     #[arg(long, env = "SENTINEL_RISK_KEY_FILE", value_name = "FILE")]
     pub risk_key_file: Option<PathBuf>,
-    /// Where the account outlives the process; without it, in memory.
+    /// Where the account outlives the process [default: below `XDG_STATE_HOME`, by its address; in memory on port 0].
     #[arg(long, env = "STATE_DIRECTORY", value_name = "DIR")]
     pub state_dir: Option<PathBuf>,
 }

@@ -12,6 +12,7 @@ use crate::gateway::signature::{KeyError, RiskKey};
 use crate::model::Model;
 use crate::prediction::HubProtocol;
 use crate::risk::Limits;
+use crate::state::{self, FolderError};
 
 /// The vendor of live prices, unless another is given.
 const LIVE_VENDOR: &str = "https://eodhistoricaldata.com";
@@ -87,6 +88,9 @@ pub enum ConfigError {
     /// The risk key.
     #[error("SENTINEL_RISK_KEY_FILE")]
     RiskKey(#[source] KeyError),
+    /// The folder for state.
+    #[error("state")]
+    State(#[from] FolderError),
 }
 
 /// What the daemon runs with. A missing endpoint means its embedded counterpart.
@@ -122,7 +126,7 @@ pub struct Config {
     pub gateway: Option<String>,
     /// Signs orders; the embedded pair makes up one.
     pub risk_key: Option<RiskKey>,
-    /// Where state outlives the process.
+    /// Where state outlives the process; `None` for in memory.
     pub state_dir: Option<PathBuf>,
 }
 
@@ -167,6 +171,12 @@ impl Config {
             .as_deref()
             .map(RiskKey::from_file)
             .transpose();
+        let state_dir = match (args.state_dir, mode, &gateway) {
+            (Some(folder), _, _) => Some(folder),
+            // No orders, or an account that ends with the process.
+            (None, Mode::DryRun, _) | (None, _, None) => None,
+            (None, _, Some(endpoint)) => Some(state::folder_of(endpoint)?),
+        };
         Ok(Self {
             mode,
             symbol: args.symbol,
@@ -186,7 +196,7 @@ impl Config {
             hub_model: args.hub_model,
             gateway,
             risk_key: risk_key.map_err(ConfigError::RiskKey)?,
-            state_dir: args.state_dir,
+            state_dir,
         })
     }
 }

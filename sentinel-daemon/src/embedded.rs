@@ -13,6 +13,7 @@ use crate::counterpart::model as model_server;
 use crate::counterpart::prices::{self, Prices};
 use crate::gateway::signature::RiskKey;
 use crate::model::Model;
+use crate::state::{FolderError, HeldFile, PAPER_ACCOUNT};
 
 /// Why a counterpart does not run.
 #[derive(Debug, thiserror::Error)]
@@ -24,8 +25,8 @@ pub enum EmbeddedError {
     #[error("the paper gateway")]
     Gateway(#[source] gateway::ServeError),
     /// The folder for state.
-    #[error("cannot make the folder {0} for state")]
-    StateDir(String, #[source] io::Error),
+    #[error("the paper gateway")]
+    State(#[from] FolderError),
 }
 
 /// The counterparts' addresses, embedded or given.
@@ -111,33 +112,13 @@ fn paper_gateway(
     key: RiskKey,
     stop: CancellationToken,
 ) -> Result<PaperServer, EmbeddedError> {
-    let state_file = state_dir.map(gateway_state_file).transpose()?;
+    let account = state_dir.map(|folder| HeldFile::take(folder, PAPER_ACCOUNT));
     let config = PaperConfig {
         risk_key: Some(key),
-        state_file,
+        state_file: account.transpose()?,
         ..PaperConfig::default()
     };
     gateway::serve("tcp://127.0.0.1:0", config, stop).map_err(EmbeddedError::Gateway)
-}
-
-/// The paper account's file in a folder for state, which is made if it is not there.
-///
-/// # Errors
-/// The folder cannot be made.
-pub(crate) fn gateway_state_file(dir: &Path) -> Result<std::path::PathBuf, EmbeddedError> {
-    std::fs::create_dir_all(dir)
-        .map_err(|error| EmbeddedError::StateDir(dir.display().to_string(), error))?;
-    Ok(dir.join("paper-gateway.json"))
-}
-
-/// The file of the order of unknown outcome in a folder for state, which is made if it is not there.
-///
-/// # Errors
-/// The folder cannot be made.
-pub(crate) fn journal_file(dir: &Path) -> Result<std::path::PathBuf, EmbeddedError> {
-    std::fs::create_dir_all(dir)
-        .map_err(|error| EmbeddedError::StateDir(dir.display().to_string(), error))?;
-    Ok(dir.join("orders.json"))
 }
 
 async fn listen() -> Result<(TcpListener, String), EmbeddedError> {

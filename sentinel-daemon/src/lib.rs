@@ -9,6 +9,7 @@
 //! | `vendor`, `prediction`, `http` | the clients of the two HTTP services |
 //! | `features`, `signal`, `risk` | pure: bars to features, probabilities to a signal, a signal to an approved order |
 //! | `desk`, `gateway` | sends approved orders, and nothing else, over `ZeroMQ`; settles those without an answer |
+//! | `state` | the folder where state outlives the process |
 //! | `model`, `history` | the shipped model and the bars it was trained on |
 //! | `counterpart` | the three parties it talks to, as small servers of our own |
 //! | `metrics` | every declared metric |
@@ -32,4 +33,5 @@ pub mod risk;
 pub mod run;
 pub mod schedule;
 pub mod signal;
+pub mod state;
 pub mod vendor;

@@ -11,6 +11,7 @@ use sentinel_daemon::config::{Config, ConfigError};
 use sentinel_daemon::counterpart::gateway;
 use sentinel_daemon::gateway::signature::KeyError;
 use sentinel_daemon::run::{self, RunError};
+use sentinel_daemon::state::FolderError;
 use sentinel_daemon::{counterpart, history, model};
 use thunes_scheduler::log::{self, LogLevelError};
 use tokio_util::sync::CancellationToken;
@@ -83,6 +84,7 @@ fn exit_code(error: &anyhow::Error) -> u8 {
     let usage = error.chain().any(|cause| {
         cause.is::<ConfigError>()
             || cause.is::<KeyError>()
+            || cause.is::<FolderError>()
             || cause.is::<LogLevelError>()
             || cause.is::<counterpart::BindError>()
             || matches!(

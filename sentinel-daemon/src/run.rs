@@ -13,13 +13,14 @@ use crate::config::{Config, Mode};
 use crate::cycle::{CycleError, Tally, Trader, Verdict};
 use crate::desk::Desk;
 use crate::desk::journal::{Journal, JournalError};
-use crate::embedded::{self, Counterparts, EmbeddedError};
+use crate::embedded::{Counterparts, EmbeddedError};
 use crate::gateway::{Gateway, GatewayError, Timeouts};
 use crate::http::chain;
 use crate::market::MarketClock;
 use crate::metrics;
 use crate::prediction::Predictor;
 use crate::schedule::Schedule;
+use crate::state::{FolderError, HeldFile, ORDERS};
 use crate::vendor::Vendor;
 
 /// Time between pings of the gateway. Source: the predecessor's.
@@ -48,7 +49,7 @@ pub enum RunError {
     Journal(#[from] JournalError),
     /// The folder for state.
     #[error("state")]
-    State(#[source] EmbeddedError),
+    State(#[from] FolderError),
     /// The gateway's endpoint is none.
     #[error("gateway client")]
     Gateway(#[source] GatewayError),
@@ -132,8 +133,9 @@ fn trader(
         Some(endpoint) => {
             let gateway =
                 Gateway::connect(endpoint, Timeouts::default()).map_err(RunError::Gateway)?;
-            let file = config.state_dir.as_deref().map(embedded::journal_file);
-            let journal = Journal::open(file.transpose().map_err(RunError::State)?)?;
+            let folder = config.state_dir.as_deref();
+            let file = folder.map(|folder| HeldFile::take(folder, ORDERS));
+            let journal = Journal::open(file.transpose()?)?;
             let (key, symbol) = (counterparts.risk_key.clone(), config.symbol.clone());
             Some(Desk::new(gateway, key, symbol, journal))
         }

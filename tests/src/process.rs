@@ -3,9 +3,10 @@
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use crate::wait_until;
+use crate::{Folder, wait_until};
 
 /// The path of a program of the workspace, built as the tests are.
 ///
@@ -36,31 +37,32 @@ pub fn program(name: &str) -> PathBuf {
 }
 
 /// What a stream of a process has said so far.
-#[derive(Debug, Clone, Default)]
-struct Heard(Arc<(Mutex<String>, Condvar)>);
+#[derive(Debug, Clone)]
+struct Heard(Arc<Mutex<String>>);
 
 impl Heard {
     fn listen(stream: impl Read + Send + 'static) -> Self {
-        let heard = Self::default();
-        let writer = heard.clone();
+        let heard = Arc::<Mutex<String>>::default();
+        let writer = Arc::clone(&heard);
         std::thread::spawn(move || {
             for line in BufReader::new(stream).lines().map_while(Result::ok) {
-                let (text, changed) = &*writer.0;
-                let mut text = text.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut text = writer.lock().unwrap_or_else(PoisonError::into_inner);
                 text.push_str(&line);
                 text.push('\n');
-                changed.notify_all();
             }
         });
-        heard
+        Self(heard)
     }
 
     fn text(&self) -> String {
-        self.0
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        let text = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        text.clone()
+    }
+
+    /// Whether the stream has ended, and all that it said is in the text.
+    fn has_ended(&self) -> bool {
+        // Its thread holds the other reference.
+        Arc::strong_count(&self.0) == 1
     }
 
     /// The first line that starts with `word`, without it.
@@ -77,6 +79,8 @@ pub struct Running {
     child: Child,
     stdout: Heard,
     stderr: Heard,
+    /// Where it keeps state unless told otherwise: forgotten with it.
+    _state: Folder,
 }
 
 impl Running {
@@ -86,9 +90,7 @@ impl Running {
     /// It does not start.
     #[must_use]
     pub fn daemon(args: &[&str]) -> Self {
-        let mut command = Command::new(program("sentinel-daemon"));
-        clean(&mut command);
-        Self::spawn(command.args(args))
+        Self::daemon_with(args, &[])
     }
 
     /// Starts `sentinel-daemon` with these arguments and a vendor token.
@@ -97,13 +99,27 @@ impl Running {
     /// It does not start.
     #[must_use]
     pub fn daemon_with_token(args: &[&str], token: &str) -> Self {
-        let mut command = Command::new(program("sentinel-daemon"));
-        clean(&mut command);
-        Self::spawn(command.args(args).env("EODHD_API_TOKEN", token))
+        Self::daemon_with(args, &[("EODHD_API_TOKEN", token)])
     }
 
-    fn spawn(command: &mut Command) -> Self {
+    /// Starts `sentinel-daemon` with these arguments and names in its environment.
+    ///
+    /// # Panics
+    /// It does not start.
+    #[must_use]
+    pub fn daemon_with(args: &[&str], environment: &[(&str, &str)]) -> Self {
+        let mut command = Command::new(program("sentinel-daemon"));
+        clean(&mut command);
+        Self::spawn(command.args(args), environment)
+    }
+
+    fn spawn(command: &mut Command, environment: &[(&str, &str)]) -> Self {
+        static STARTED: AtomicU32 = AtomicU32::new(0);
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let state = Folder::new(&format!("state-{number}"));
         let mut child = command
+            .env("XDG_STATE_HOME", state.path())
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -115,6 +131,7 @@ impl Running {
             child,
             stdout,
             stderr,
+            _state: state,
         }
     }
 
@@ -125,14 +142,13 @@ impl Running {
     pub fn announced(&mut self, word: &str) -> String {
         let mut found = None;
         wait_until(&format!("the line {word:?}"), || {
+            let ended = self.stdout.has_ended();
             found = self.stdout.line(word);
-            if let Some(status) = self.child.try_wait().expect("a child can be waited for") {
-                assert!(
-                    found.is_some(),
-                    "ended with {status} instead: {}",
-                    self.log()
-                );
-            }
+            assert!(
+                found.is_some() || !ended,
+                "it ended instead: {}",
+                self.log()
+            );
             if found.is_some() {
                 Ok(())
             } else {
@@ -219,15 +235,19 @@ impl Running {
         self.child.wait().expect("a child can be waited for");
     }
 
-    /// Waits for its end.
+    /// Waits for its end; all that it said is then in [`Self::log`] and [`Self::output`].
     ///
     /// # Panics
-    /// It does not end.
+    /// It does not end, or something that it left behind holds its streams.
     pub fn ended(&mut self) -> ExitStatus {
         let mut status = None;
         wait_until("the end of the program", || {
             status = self.child.try_wait().expect("a child can be waited for");
-            status.map(|_| ()).ok_or_else(|| self.log())
+            let all_heard = self.stdout.has_ended() && self.stderr.has_ended();
+            status
+                .filter(|_| all_heard)
+                .map(|_| ())
+                .ok_or_else(|| self.log())
         });
         status.expect("it was waited for")
     }

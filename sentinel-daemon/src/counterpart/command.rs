@@ -11,9 +11,9 @@ use super::gateway::{self, PaperConfig, Rules};
 use super::model as model_server;
 use super::prices::{self, Prices};
 use crate::cli::PaperArgs;
-use crate::embedded;
 use crate::gateway::signature::RiskKey;
 use crate::model::Model;
+use crate::state::{self, HeldFile, PAPER_ACCOUNT};
 
 /// An address that cannot be listened on.
 #[derive(Debug, Error)]
@@ -68,11 +68,20 @@ pub async fn serve_gateway(
     stop: CancellationToken,
     tell: impl FnOnce(&str),
 ) -> anyhow::Result<()> {
-    let state_file = args
-        .state_dir
+    let endpoint = if args.bind.contains("://") {
+        args.bind
+    } else {
+        format!("tcp://{}", args.bind)
+    };
+    // A port picked by the system is another one next time: nobody comes back to its account.
+    let folder = match args.state_dir {
+        Some(folder) => Some(folder),
+        None if endpoint.ends_with(":0") || endpoint.ends_with(":*") => None,
+        None => Some(state::folder_of(&endpoint)?),
+    };
+    let account = folder
         .as_deref()
-        .map(embedded::gateway_state_file)
-        .transpose()?;
+        .map(|folder| HeldFile::take(folder, PAPER_ACCOUNT));
     let config = PaperConfig {
         rules: Rules {
             spread: args.spread,
@@ -84,18 +93,17 @@ pub async fn serve_gateway(
             .as_deref()
             .map(RiskKey::from_file)
             .transpose()?,
-        state_file,
+        state_file: account.transpose()?,
         ..PaperConfig::default()
-    };
-    let endpoint = if args.bind.contains("://") {
-        args.bind
-    } else {
-        format!("tcp://{}", args.bind)
     };
     let server = gateway::serve(&endpoint, config, stop)?;
     tell(&format!(
-        "gateway  {} (on paper)\nstop     Ctrl-C, or SIGTERM\n",
-        server.endpoint()
+        "gateway  {} (on paper)\naccount  {}\nstop     Ctrl-C, or SIGTERM\n",
+        server.endpoint(),
+        folder.map_or_else(
+            || "in memory".to_owned(),
+            |folder| format!("kept in {}", folder.display())
+        ),
     ));
     Ok(server.finished().await?)
 }

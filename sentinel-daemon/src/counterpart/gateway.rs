@@ -11,8 +11,6 @@ pub(crate) mod scratch;
 mod server;
 mod state_file;
 
-use std::path::PathBuf;
-
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use thiserror::Error;
@@ -20,6 +18,7 @@ use uuid::Uuid;
 
 use crate::gateway::protocol::unix_seconds;
 use crate::gateway::signature::{OrderTerms, RiskKey};
+use crate::state::HeldFile;
 use account::{Account, Closed, Opened};
 pub use account::{Rules, RulesError};
 use reply::{Code, Refusal};
@@ -29,7 +28,7 @@ pub use state_file::StateError;
 use state_file::{Memory, StateFile};
 
 /// How the paper gateway is set up.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct PaperConfig {
     /// What the broker charges and allows.
     pub rules: Rules,
@@ -40,7 +39,7 @@ pub struct PaperConfig {
     /// Checks risk signatures; `None` lets every order through.
     pub risk_key: Option<RiskKey>,
     /// Where the account outlives the process; `None` forgets it.
-    pub state_file: Option<PathBuf>,
+    pub state_file: Option<HeldFile>,
 }
 
 impl Default for PaperConfig {

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::bar::Side;
 use crate::risk::Action;
+use crate::state::HeldFile;
 
 /// Marks the file as ours; the number changes with the layout.
 const FORMAT: &str = "sentinel order journal 1";
@@ -74,7 +75,7 @@ struct Page {
 /// At most one order of unknown outcome, as no other is sent before it is settled.
 #[derive(Debug, Default)]
 pub struct Journal {
-    file: Option<PathBuf>,
+    file: Option<HeldFile>,
     bar: Option<i64>,
     unsettled: Option<SentOrder>,
 }
@@ -84,13 +85,13 @@ impl Journal {
     ///
     /// # Errors
     /// [`JournalError::Read`] and [`JournalError::Foreign`].
-    pub fn open(file: Option<PathBuf>) -> Result<Self, JournalError> {
-        let Some(path) = file else {
+    pub fn open(file: Option<HeldFile>) -> Result<Self, JournalError> {
+        let Some(file) = file else {
             return Ok(Self::default());
         };
-        let page = read(&path)?;
+        let page = read(file.path())?;
         Ok(Self {
-            file: Some(path),
+            file: Some(file),
             bar: page.bar,
             unsettled: page.unsettled,
         })
@@ -129,7 +130,7 @@ impl Journal {
     }
 
     fn write(&self, bar: Option<i64>, unsettled: Option<&SentOrder>) -> Result<(), JournalError> {
-        let Some(path) = &self.file else {
+        let Some(path) = self.file.as_ref().map(HeldFile::path) else {
             return Ok(());
         };
         let page = Page {
@@ -139,7 +140,7 @@ impl Journal {
         };
         let text = serde_json::to_vec(&page).expect("a page is numbers and strings only");
         replace(path, &text).map_err(|source| JournalError::Write {
-            path: path.clone(),
+            path: path.to_owned(),
             source,
         })
     }
@@ -201,15 +202,17 @@ mod tests {
     #[test]
     fn an_order_outlives_the_process_until_it_is_settled() {
         let room = Scratch::new();
-        let path = room.path("orders.json");
-        let mut journal = Journal::open(Some(path.clone())).unwrap();
+        let open = || Journal::open(Some(room.held("orders.json"))).unwrap();
+        let mut journal = open();
         assert_eq!((journal.unsettled(), journal.bar()), (None, None));
         let sent = order(Some(7_200));
         journal.note(sent.clone()).unwrap();
-        let mut again = Journal::open(Some(path.clone())).unwrap();
+        drop(journal);
+        let mut again = open();
         assert_eq!(again.unsettled(), Some(&sent));
         again.settle().unwrap();
-        let settled = Journal::open(Some(path)).unwrap();
+        drop(again);
+        let settled = open();
         assert_eq!(
             (settled.unsettled(), settled.bar()),
             (None, Some(7_200)),
@@ -223,7 +226,7 @@ mod tests {
         let path = room.path("orders.json");
         for text in ["{", r#"{"format":"another 1","bar":null,"unsettled":null}"#] {
             fs::write(&path, text).unwrap();
-            let refused = Journal::open(Some(path.clone()));
+            let refused = Journal::open(Some(room.held("orders.json")));
             assert!(
                 matches!(refused, Err(JournalError::Foreign { .. })),
                 "{text}"
@@ -235,7 +238,8 @@ mod tests {
     #[test]
     fn an_order_that_cannot_be_noted_is_not_kept_in_mind() {
         let room = Scratch::new();
-        let mut journal = Journal::open(Some(room.path("no such folder/orders.json"))).unwrap();
+        let mut journal = Journal::open(Some(room.held("orders.json"))).unwrap();
+        drop(room);
         assert!(matches!(
             journal.note(order(None)),
             Err(JournalError::Write { .. })

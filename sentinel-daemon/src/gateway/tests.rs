@@ -138,11 +138,11 @@ async fn both_sides_agree_on_the_risk_signature() {
 #[tokio::test]
 async fn a_restarted_gateway_is_found_again_with_its_positions() {
     let room = Scratch::new();
-    let config = PaperConfig {
-        state_file: Some(room.path("state.json")),
+    let config = || PaperConfig {
+        state_file: Some(room.held("state.json")),
         ..PaperConfig::default()
     };
-    let (first, stop) = paper(config.clone());
+    let (first, stop) = paper(config());
     let endpoint = first.endpoint().to_owned();
     let gateway = to(&first);
     let session = gateway.ping().await.unwrap().gateway_session;
@@ -151,7 +151,7 @@ async fn a_restarted_gateway_is_found_again_with_its_positions() {
     first.finished().await.unwrap();
 
     let stop = CancellationToken::new();
-    let second = serve(&endpoint, config, stop.clone()).unwrap();
+    let second = serve(&endpoint, config(), stop.clone()).unwrap();
     let again = Gateway::connect(&endpoint, patient()).unwrap();
     assert_eq!(again.ping().await.unwrap().gateway_session, session);
     assert_eq!(again.positions(None).await.unwrap().len(), 1);

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use uuid::Uuid;
 
+use crate::state::HeldFile;
+
 pub(crate) struct Scratch {
     folder: PathBuf,
 }
@@ -18,6 +20,11 @@ impl Scratch {
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.join(name)
+    }
+
+    /// A file of the folder, held as a program holds it.
+    pub(crate) fn held(&self, name: &str) -> HeldFile {
+        HeldFile::take(&self.folder, name).unwrap()
     }
 }
 

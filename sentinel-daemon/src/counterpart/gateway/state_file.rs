@@ -10,6 +10,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use super::account::Account;
+use crate::state::HeldFile;
 
 /// Marks the file as ours; the number changes with the layout.
 const FORMAT: &str = "sentinel paper gateway 1";
@@ -106,18 +107,18 @@ struct Read {
 /// The file and how to replace it whole, by way of one beside it whose name ends in `.new`.
 #[derive(Debug)]
 pub(super) struct StateFile {
-    path: PathBuf,
+    file: HeldFile,
 }
 
 impl StateFile {
-    pub(super) fn new(path: PathBuf) -> Self {
-        Self { path }
+    pub(super) fn new(file: HeldFile) -> Self {
+        Self { file }
     }
 
     /// Reads session, account and memory; `None` if there is no file yet.
     pub(super) fn read(&self) -> Result<Option<(String, Account, Memory)>, StateError> {
-        let path = || self.path.clone();
-        let bytes = match fs::read(&self.path) {
+        let path = || self.file.path().to_owned();
+        let bytes = match fs::read(self.file.path()) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(source) => {
@@ -158,21 +159,22 @@ impl StateFile {
         };
         let text = serde_json::to_vec(&written).expect("a state has nothing but string keys");
         self.replace(&text).map_err(|source| StateError::Write {
-            path: self.path.clone(),
+            path: self.file.path().to_owned(),
             source,
         })
     }
 
     fn replace(&self, text: &[u8]) -> io::Result<()> {
-        let mut beside = self.path.clone().into_os_string();
+        let path = self.file.path();
+        let mut beside = path.as_os_str().to_owned();
         beside.push(".new");
         let mut file = File::create(&beside)?;
         file.write_all(text)?;
         file.sync_all()?;
-        fs::rename(&beside, &self.path)?;
-        if let Err(error) = sync_folder(&self.path) {
+        fs::rename(&beside, path)?;
+        if let Err(error) = sync_folder(path) {
             // The new state is in place; only a power cut could still bring the old one back.
-            tracing::warn!(%error, file = %self.path.display(), "folder of the state file cannot be synced");
+            tracing::warn!(%error, file = %path.display(), "folder of the state file cannot be synced");
         }
         Ok(())
     }

@@ -4,10 +4,13 @@ use std::path::Path;
 
 use super::super::scratch::Scratch;
 use super::*;
+use crate::state::HeldFile;
 
 fn kept_in(path: &Path) -> PaperConfig {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap();
+    let file = HeldFile::take(path.parent().unwrap(), name).unwrap();
     PaperConfig {
-        state_file: Some(path.to_owned()),
+        state_file: Some(file),
         ..PaperConfig::default()
     }
 }
@@ -125,8 +128,10 @@ fn an_unreadable_or_unwritable_place_is_an_error_at_the_start() {
         PaperGateway::new(kept_in(&folder)),
         Err(PaperError::State(StateError::Read { .. }))
     ));
+    let gone = kept_in(&room.path("gone/state.json"));
+    std::fs::remove_dir_all(room.path("gone")).unwrap();
     assert!(matches!(
-        PaperGateway::new(kept_in(&room.path("no/such/state.json"))),
+        PaperGateway::new(gone),
         Err(PaperError::State(StateError::Write { .. }))
     ));
 }

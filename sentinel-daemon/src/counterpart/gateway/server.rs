@@ -57,7 +57,7 @@ impl PaperServer {
         &self.endpoint
     }
 
-    /// Waits until the server has ended and its port is free again.
+    /// Waits until the server has ended, and its port and its state file are free again.
     ///
     /// # Errors
     /// [`ServeError::Socket`] or [`ServeError::Panicked`] if it ended by itself.
@@ -87,7 +87,9 @@ pub fn serve(
         .name("paper-gateway".to_owned())
         .spawn(move || {
             let outcome = answer_all(&socket, &mut gateway, &stop);
-            // Both wait until the port is free, and LINGER 0 keeps that short.
+            // The end is told when all of it is free again: the state file, then the port, for which LINGER 0 keeps
+            // the wait short.
+            drop(gateway);
             drop(socket);
             drop(context);
             if tell.send(outcome.map_err(ServeError::Socket)).is_err() {

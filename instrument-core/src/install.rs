@@ -13,6 +13,7 @@ use crate::exposition::{Format, Samples};
 use crate::health::{Health, Heartbeat};
 use crate::observe::Observer;
 use crate::rows;
+use crate::site::Site;
 use crate::storage::{self, matches_pattern};
 
 static INSTALLED: AtomicBool = AtomicBool::new(false);
@@ -165,14 +166,14 @@ impl Builder {
         };
         let recorder = storage::build(&catalogue, options).map_err(InstallError::Upkeep)?;
         if metrics::set_global_recorder(recorder.clone()).is_ok() {
-            rows::register_with(recorder.clone());
+            storage::set_global(recorder.clone());
         } else {
             tracing::warn!("another recorder was installed before; this page will stay empty");
         }
-        metrics::with_recorder(|recorder| storage::bind(&catalogue, recorder));
+        storage::bind(&catalogue);
         rows::bind(&catalogue);
         configured::bind(&catalogue);
-        catalogue.sites().for_each(|site| site.set_enabled(true));
+        catalogue.sites().for_each(Site::bind);
         let observer = Observer::new(&self.program, &catalogue, self.process_metrics);
         #[cfg(feature = "tokio-metrics")]
         let observer = observer.with_runtime(self.runtime);
@@ -258,7 +259,9 @@ impl Exporter {
         let sites = catalogue
             .sites()
             .filter(|site| site.paths().iter().any(|path| chosen(path)));
-        families.count() + sites.inspect(|site| site.set_enabled(enabled)).count()
+        let count = families.count() + sites.inspect(|site| site.plan.set_enabled(enabled)).count();
+        catalogue.sites().for_each(Site::refresh);
+        count
     }
 
     /// Makes the program unready whenever the returned heartbeat has not beaten for `limit`.

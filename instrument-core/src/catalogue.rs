@@ -123,6 +123,26 @@ impl Family {
         }
     }
 
+    /// The values that a label can have, in the order of the source; `None` if they come with configuration or calls.
+    #[must_use]
+    pub fn values(&self, key: &str) -> Option<Vec<String>> {
+        let mut all = Vec::new();
+        for desc in self.metrics.iter().map(|metric| metric.desc()) {
+            let label = desc.labels.iter().find(|label| label.key == key);
+            let values = match label {
+                Some(label) if label.domain.is_free() => return None,
+                Some(label) => label.values(),
+                None => desc.outcomes.names().map(str::to_owned).collect(),
+            };
+            for value in values {
+                if !all.contains(&value) {
+                    all.push(value);
+                }
+            }
+        }
+        Some(all)
+    }
+
     fn first_place(&self) -> Place {
         self.sites[0].place
     }

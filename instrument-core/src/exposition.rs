@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use crate::metric::Kind;
 use crate::storage::{Family, Page, Reader, Series, Shape, Start, Summary, Value, read_histogram};
 
 mod samples;
@@ -23,11 +24,49 @@ pub(crate) enum Format {
     OpenMetrics,
 }
 
+/// What is known of a computed family before there is a page.
+#[derive(Debug)]
+pub(crate) struct About<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) kind: Kind,
+    pub(crate) help: &'a str,
+    /// Each label with its values; with none, if they are known only when the program runs.
+    pub(crate) labels: &'static [(&'static str, &'static [&'static str])],
+}
+
+impl<'a> About<'a> {
+    pub(crate) const fn new(name: &'a str, kind: Kind, help: &'a str) -> Self {
+        Self {
+            name,
+            kind,
+            help,
+            labels: &[],
+        }
+    }
+
+    pub(crate) const fn labels(
+        self,
+        labels: &'static [(&'static str, &'static [&'static str])],
+    ) -> Self {
+        Self { labels, ..self }
+    }
+
+    pub(crate) const fn with(&'a self, samples: Vec<(String, f64)>) -> Computed<'a> {
+        Computed {
+            about: self,
+            samples,
+        }
+    }
+
+    /// With one series that has no labels.
+    pub(crate) fn plain(&'a self, value: f64) -> Computed<'a> {
+        self.with(vec![(String::new(), value)])
+    }
+}
+
 /// A family whose values are read when the page is written, and not kept.
-pub(crate) struct Computed {
-    pub(crate) name: &'static str,
-    pub(crate) kind: &'static str,
-    pub(crate) help: &'static str,
+pub(crate) struct Computed<'a> {
+    pub(crate) about: &'a About<'a>,
     /// Labels as `{key="value"}`, or nothing, and the value.
     pub(crate) samples: Vec<(String, f64)>,
 }
@@ -48,7 +87,7 @@ pub(crate) fn labels(pairs: &[(&str, &str)]) -> String {
 }
 
 /// Writes all families of `page` and those of `computed` (sorted by name), which yield to a registered one.
-pub(crate) fn page(out: &mut String, page: &Page, computed: &[Computed], format: Format) {
+pub(crate) fn page(out: &mut String, page: &Page, computed: &[Computed<'_>], format: Format) {
     let mut writer = Writer {
         out,
         page,
@@ -59,10 +98,10 @@ pub(crate) fn page(out: &mut String, page: &Page, computed: &[Computed], format:
     };
     let mut computed = computed
         .iter()
-        .filter(|family| page.family(family.name).is_none())
+        .filter(|family| page.family(family.about.name).is_none())
         .peekable();
     for family in page.families() {
-        while let Some(before) = computed.next_if(|one| one.name < family.name()) {
+        while let Some(before) = computed.next_if(|one| one.about.name < family.name()) {
             writer.computed(before);
         }
         writer.family(family);
@@ -85,13 +124,14 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    fn computed(&mut self, family: &Computed) {
-        let head = (family.name, family.kind, Some(family.help));
+    fn computed(&mut self, family: &Computed<'_>) {
+        let about = family.about;
+        let head = (about.name, about.kind.name(), Some(about.help));
         push_head(self.out, head, self.format, |name| {
             self.page.family(name).is_some()
         });
         for (labels, value) in &family.samples {
-            self.out.extend([family.name, labels, " "]);
+            self.out.extend([about.name, labels, " "]);
             push_f64(self.out, *value);
             self.out.push('\n');
         }

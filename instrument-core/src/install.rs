@@ -50,13 +50,13 @@ pub fn install() -> Result<Exporter, InstallError> {
 /// `install()` with choices.
 #[derive(Debug, Clone)]
 pub struct Builder {
-    program: Program,
-    global_labels: Vec<(String, String)>,
-    summaries: Vec<String>,
-    created: bool,
-    process_metrics: bool,
+    pub(crate) program: Program,
+    pub(crate) global_labels: Vec<(String, String)>,
+    pub(crate) summaries: Vec<String>,
+    pub(crate) created: bool,
+    pub(crate) process_metrics: bool,
     #[cfg(feature = "tokio-metrics")]
-    runtime: Option<tokio::runtime::RuntimeMetrics>,
+    pub(crate) runtime: Option<tokio::runtime::RuntimeMetrics>,
 }
 
 /// What the landing page and `/health` say of the program.
@@ -147,6 +147,15 @@ impl Builder {
         self
     }
 
+    pub(crate) fn storage(&self) -> storage::Options {
+        storage::Options {
+            global_labels: self.global_labels.clone(),
+            summaries: self.summaries.clone(),
+            created: self.created,
+            ..storage::Options::default()
+        }
+    }
+
     /// Installs. If another crate has set a global recorder before, the sites are bound to that one, and
     /// this exporter's page stays empty.
     ///
@@ -157,13 +166,7 @@ impl Builder {
         if INSTALLED.swap(true, Ordering::AcqRel) {
             return Err(InstallError::AlreadyInstalled);
         }
-        let options = storage::Options {
-            global_labels: self.global_labels,
-            summaries: self.summaries,
-            created: self.created,
-            ..storage::Options::default()
-        };
-        let recorder = storage::build(&catalogue, options).map_err(InstallError::Upkeep)?;
+        let recorder = storage::build(&catalogue, self.storage()).map_err(InstallError::Upkeep)?;
         if metrics::set_global_recorder(recorder.clone()).is_ok() {
             rows::register_with(recorder.clone());
         } else {

@@ -4,8 +4,9 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use crate::catalogue::Catalogue;
 use crate::clock;
-use crate::exposition::{self, Computed, Format, labels};
+use crate::exposition::{self, About, Computed, Format, labels};
 use crate::install::Program;
+use crate::metric::Kind::{Counter, Gauge};
 use crate::process;
 use crate::storage::{Family, Page, Registry, Shape, Value, crowded_threads};
 
@@ -60,7 +61,7 @@ impl Observer {
         }
         #[cfg(feature = "tokio-metrics")]
         computed.extend(self.runtime.iter().flat_map(crate::runtime::families));
-        computed.sort_unstable_by_key(|family| family.name);
+        computed.sort_unstable_by_key(|family| family.about.name);
         let bytes = self.bytes.load(Ordering::Relaxed);
         let mut out = String::with_capacity(bytes + bytes / 8 + SPARE);
         exposition::page(&mut out, &page, &computed, format);
@@ -70,10 +71,7 @@ impl Observer {
         out
     }
 
-    fn computed(&self, registry: &Registry, page: &Page) -> Vec<Computed> {
-        let plain = |value: f64| vec![(String::new(), value)];
-        let gauge = |name, help, samples| family(name, "gauge", help, samples);
-        let counter = |name, help, samples| family(name, "counter", help, samples);
+    fn computed(&self, registry: &Registry, page: &Page) -> Vec<Computed<'static>> {
         let duration = f64::from_bits(self.duration.load(Ordering::Relaxed));
         let bytes = self.bytes.load(Ordering::Relaxed) as f64;
         let series = page.families().filter(|family| !family.is_empty());
@@ -85,68 +83,85 @@ impl Observer {
         });
         let clock = labels(&[("source", clock::source())]);
         vec![
-            gauge(
-                "instrument_build_info",
-                "The program and this framework; always 1.",
-                vec![(self.build.clone(), 1.0)],
-            ),
-            gauge(
-                "instrument_clock_info",
-                "Where durations come from: the CPU's counter (tsc) or the system (os); always 1.",
-                vec![(clock, 1.0)],
-            ),
-            counter(
-                "instrument_conflicts_total",
-                "Metrics that are not recorded, as their name or labels collide with others.",
-                plain(registry.conflicts() as f64),
-            ),
-            gauge(
-                "instrument_family_series",
-                "Series of each family that Prometheus keeps.",
-                series.collect(),
-            ),
-            counter(
-                "instrument_invalid_samples_total",
-                "Observations that were not finite; NaN is in no bucket, neither is in a sum.",
-                invalid(page),
-            ),
-            counter(
-                "instrument_overflow_threads_total",
-                "Threads that found no place of their own to record to, and share a slower one.",
-                plain(crowded_threads() as f64),
-            ),
-            gauge(
-                "instrument_scrape_bytes",
-                "Size of the page before this one, not compressed.",
-                plain(bytes),
-            ),
-            gauge(
-                "instrument_scrape_duration_seconds",
-                "Time to write the page before this one.",
-                plain(duration),
-            ),
-            gauge(
-                "instrument_sites",
-                "Places in the source that record: annotated functions and declared metrics.",
-                plain(self.sites as f64),
-            ),
+            BUILD_INFO.with(vec![(self.build.clone(), 1.0)]),
+            CLOCK_INFO.with(vec![(clock, 1.0)]),
+            CONFLICTS.plain(registry.conflicts() as f64),
+            FAMILY_SERIES.with(series.collect()),
+            INVALID_SAMPLES.with(invalid(page)),
+            OVERFLOW_THREADS.plain(crowded_threads() as f64),
+            SCRAPE_BYTES.plain(bytes),
+            SCRAPE_DURATION.plain(duration),
+            SITES.plain(self.sites as f64),
         ]
     }
 }
 
-pub(crate) const fn family(
-    name: &'static str,
-    kind: &'static str,
-    help: &'static str,
-    samples: Vec<(String, f64)>,
-) -> Computed {
-    Computed {
-        name,
-        kind,
-        help,
-        samples,
-    }
-}
+static BUILD_INFO: About<'static> = About::new(
+    "instrument_build_info",
+    Gauge,
+    "The program and this framework; always 1.",
+)
+.labels(&[
+    ("program", &[]),
+    ("version", &[]),
+    ("instrument_version", &[]),
+]);
+static CLOCK_INFO: About<'static> = About::new(
+    "instrument_clock_info",
+    Gauge,
+    "Where durations come from: the CPU's counter (tsc) or the system (os); always 1.",
+)
+.labels(&[("source", &["os", "tsc"])]);
+static CONFLICTS: About<'static> = About::new(
+    "instrument_conflicts_total",
+    Counter,
+    "Metrics that are not recorded, as their name or labels collide with others.",
+);
+static FAMILY_SERIES: About<'static> = About::new(
+    "instrument_family_series",
+    Gauge,
+    "Series of each family that Prometheus keeps.",
+)
+.labels(&[("family", &[])]);
+static INVALID_SAMPLES: About<'static> = About::new(
+    "instrument_invalid_samples_total",
+    Counter,
+    "Observations that were not finite; NaN is in no bucket, neither is in a sum.",
+)
+.labels(&[("reason", &["infinite", "nan"])]);
+static OVERFLOW_THREADS: About<'static> = About::new(
+    "instrument_overflow_threads_total",
+    Counter,
+    "Threads that found no place of their own to record to, and share a slower one.",
+);
+static SCRAPE_BYTES: About<'static> = About::new(
+    "instrument_scrape_bytes",
+    Gauge,
+    "Size of the page before this one, not compressed.",
+);
+static SCRAPE_DURATION: About<'static> = About::new(
+    "instrument_scrape_duration_seconds",
+    Gauge,
+    "Time to write the page before this one.",
+);
+static SITES: About<'static> = About::new(
+    "instrument_sites",
+    Gauge,
+    "Places in the source that record: annotated functions and declared metrics.",
+);
+
+/// What a page says of itself, by name.
+pub(crate) static ABOUT: [&About<'static>; 9] = [
+    &BUILD_INFO,
+    &CLOCK_INFO,
+    &CONFLICTS,
+    &FAMILY_SERIES,
+    &INVALID_SAMPLES,
+    &OVERFLOW_THREADS,
+    &SCRAPE_BYTES,
+    &SCRAPE_DURATION,
+    &SITES,
+];
 
 fn invalid(page: &Page) -> Vec<(String, f64)> {
     // There may be a hundred thousand counters, which need not be looked at.

@@ -2,14 +2,45 @@
 
 use std::fs;
 
-use crate::exposition::Computed;
-use crate::observe::family;
+use crate::exposition::{About, Computed};
+use crate::metric::Kind::{Counter, Gauge};
 
 /// Clock ticks in `/proc`: 100 a second for every program on Linux, whatever the kernel's own.
 const USER_HZ: f64 = 100.0;
 
+/// Every family, by name.
+pub(crate) static ABOUT: [About<'static>; 7] = [
+    About::new(
+        "process_cpu_seconds_total",
+        Counter,
+        "CPU time in user and system mode.",
+    ),
+    About::new(
+        "process_max_fds",
+        Gauge,
+        "Most file descriptors that may be open.",
+    ),
+    About::new("process_open_fds", Gauge, "Open file descriptors."),
+    About::new(
+        "process_resident_memory_bytes",
+        Gauge,
+        "Memory that is in RAM.",
+    ),
+    About::new(
+        "process_start_time_seconds",
+        Gauge,
+        "When the process was started, in unix time.",
+    ),
+    About::new("process_threads", Gauge, "Threads of the process."),
+    About::new(
+        "process_virtual_memory_bytes",
+        Gauge,
+        "Memory that is mapped.",
+    ),
+];
+
 /// Every family of which the numbers can be read.
-pub(crate) fn families() -> Vec<Computed> {
+pub(crate) fn families() -> Vec<Computed<'static>> {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
@@ -18,56 +49,19 @@ pub(crate) fn families() -> Vec<Computed> {
     let fds = fs::read_dir("/proc/self/fd").map(|fds| fds.count().saturating_sub(1) as f64);
     let (cpu, started) = times(&stat).unzip();
     let started = boot(&kernel).zip(started).map(|(boot, since)| boot + since);
-    let one = |name, kind, help, value: Option<f64>| {
-        value.map(|value| family(name, kind, help, vec![(String::new(), value)]))
-    };
-    [
-        one(
-            "process_cpu_seconds_total",
-            "counter",
-            "CPU time in user and system mode.",
-            cpu,
-        ),
-        one(
-            "process_max_fds",
-            "gauge",
-            "Most file descriptors that may be open.",
-            max_fds(&limits),
-        ),
-        one(
-            "process_open_fds",
-            "gauge",
-            "Open file descriptors.",
-            fds.ok(),
-        ),
-        one(
-            "process_resident_memory_bytes",
-            "gauge",
-            "Memory that is in RAM.",
-            bytes(&status, "VmRSS:"),
-        ),
-        one(
-            "process_start_time_seconds",
-            "gauge",
-            "When the process was started, in unix time.",
-            started,
-        ),
-        one(
-            "process_threads",
-            "gauge",
-            "Threads of the process.",
-            field(&status, "Threads:"),
-        ),
-        one(
-            "process_virtual_memory_bytes",
-            "gauge",
-            "Memory that is mapped.",
-            bytes(&status, "VmSize:"),
-        ),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    let values = [
+        cpu,
+        max_fds(&limits),
+        fds.ok(),
+        bytes(&status, "VmRSS:"),
+        started,
+        field(&status, "Threads:"),
+        bytes(&status, "VmSize:"),
+    ];
+    let families = ABOUT.iter().zip(values);
+    families
+        .filter_map(|(about, value)| Some(about.plain(value?)))
+        .collect()
 }
 
 /// CPU seconds, and seconds from boot to start; fields 14, 15 and 22 of proc(5)'s stat.
@@ -138,6 +132,6 @@ mod tests {
         let families = families();
         assert_eq!(families.len(), 7);
         assert!(families.iter().all(|family| family.samples[0].1 >= 0.0));
-        assert!(families.is_sorted_by_key(|family| family.name));
+        assert!(families.is_sorted_by_key(|family| family.about.name));
     }
 }

@@ -2,12 +2,34 @@
 
 use tokio::runtime::RuntimeMetrics;
 
-use crate::exposition::{Computed, labels};
-use crate::observe::family;
+use crate::exposition::{About, Computed, labels};
+use crate::metric::Kind::{Counter, Gauge};
 
 /// Every family, by name.
-pub(crate) fn families(runtime: &RuntimeMetrics) -> Vec<Computed> {
-    let plain = |value: usize| vec![(String::new(), value as f64)];
+pub(crate) static ABOUT: [About<'static>; 5] = [
+    About::new("tokio_alive_tasks", Gauge, "Tasks that are not done."),
+    About::new(
+        "tokio_global_queue_depth",
+        Gauge,
+        "Tasks that wait in the queue of all workers.",
+    ),
+    About::new(
+        "tokio_worker_busy_seconds_total",
+        Counter,
+        "Time that a worker has spent on tasks.",
+    )
+    .labels(&[("worker", &[])]),
+    About::new(
+        "tokio_worker_parks_total",
+        Counter,
+        "How often a worker has gone to sleep for want of tasks.",
+    )
+    .labels(&[("worker", &[])]),
+    About::new("tokio_workers", Gauge, "Worker threads of the runtime."),
+];
+
+/// Every family of a runtime, with its values.
+pub(crate) fn families(runtime: &RuntimeMetrics) -> Vec<Computed<'static>> {
     let of_workers = |value: &dyn Fn(usize) -> f64| {
         let worker = |worker: usize| {
             let label = worker.to_string();
@@ -20,36 +42,11 @@ pub(crate) fn families(runtime: &RuntimeMetrics) -> Vec<Computed> {
     let busy = of_workers(&|worker| runtime.worker_total_busy_duration(worker).as_secs_f64());
     let parks = of_workers(&|worker| runtime.worker_park_count(worker) as f64);
     vec![
-        family(
-            "tokio_alive_tasks",
-            "gauge",
-            "Tasks that are not done.",
-            plain(tasks),
-        ),
-        family(
-            "tokio_global_queue_depth",
-            "gauge",
-            "Tasks that wait in the queue of all workers.",
-            plain(queued),
-        ),
-        family(
-            "tokio_worker_busy_seconds_total",
-            "counter",
-            "Time that a worker has spent on tasks.",
-            busy,
-        ),
-        family(
-            "tokio_worker_parks_total",
-            "counter",
-            "How often a worker has gone to sleep for want of tasks.",
-            parks,
-        ),
-        family(
-            "tokio_workers",
-            "gauge",
-            "Worker threads of the runtime.",
-            plain(runtime.num_workers()),
-        ),
+        ABOUT[0].plain(tasks as f64),
+        ABOUT[1].plain(queued as f64),
+        ABOUT[2].with(busy),
+        ABOUT[3].with(parks),
+        ABOUT[4].plain(runtime.num_workers() as f64),
     ]
 }
 
@@ -67,7 +64,7 @@ mod tests {
         let task = runtime.spawn(released);
         let families = families(&runtime.handle().metrics());
         let get = |name: &str| {
-            let family = families.iter().find(|family| family.name == name);
+            let family = families.iter().find(|family| family.about.name == name);
             family.map(|family| family.samples.clone())
         };
         assert_eq!(get("tokio_workers"), Some(vec![(String::new(), 2.0)]));

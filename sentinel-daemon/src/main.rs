@@ -31,6 +31,10 @@ fn main() -> ExitCode {
 }
 
 fn start(cli: Cli) -> anyhow::Result<()> {
+    if let Some(Command::Metrics { format }) = cli.command {
+        announce(&program().describe(format).context("metrics")?);
+        return Ok(());
+    }
     log::start(&cli.log)?;
     let runtime = tokio::runtime::Runtime::new().context("cannot start the async runtime")?;
     let ended = runtime.block_on(async {
@@ -48,6 +52,8 @@ fn start(cli: Cli) -> anyhow::Result<()> {
                 counterpart::serve_gateway(args, stop, announce).await
             }
             Some(Command::Train { out }) => train(&out),
+            // Answered above, as nothing needs to run for it.
+            Some(Command::Metrics { .. }) => Ok(()),
         }
     });
     // What is left over, such as a connection that does not end, must not hold up the exit.
@@ -55,10 +61,13 @@ fn start(cli: Cli) -> anyhow::Result<()> {
     ended
 }
 
+fn program() -> Builder {
+    Builder::new().program(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))
+}
+
 async fn trade(args: RunArgs, stop: CancellationToken) -> anyhow::Result<()> {
     let config = Config::resolve(args)?;
-    let program = Builder::new().program(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
-    let exporter = program.install().context("metrics")?;
+    let exporter = program().install().context("metrics")?;
     let summary = run::run(config, &exporter, stop, announce).await?;
     announce(&summary.to_string());
     Ok(())

@@ -280,14 +280,16 @@ fn a_registered_family_wins_over_a_computed_one() {
     recorder
         .register_gauge(&key("process_threads", &[]), &METADATA)
         .set(3.0);
-    let computed = |name| Computed {
-        name,
-        kind: "gauge",
-        help: "Computed.",
-        samples: vec![(labels(&[("k", "\"")]), 1.5)],
-    };
+    let about = [
+        About::new("a", Kind::Gauge, "Computed."),
+        About::new("process_threads", Kind::Gauge, "Computed."),
+        About::new("z", Kind::Gauge, "Computed."),
+    ];
     let mut out = String::new();
-    let all = [computed("a"), computed("process_threads"), computed("z")];
+    let all: Vec<_> = about
+        .iter()
+        .map(|about| about.with(vec![(labels(&[("k", "\"")]), 1.5)]))
+        .collect();
     page(&mut out, &recorder.registry().page(), &all, Format::Text);
     assert_eq!(
         out,

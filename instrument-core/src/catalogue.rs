@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use crate::label::Label;
 use crate::link;
 use crate::metric::{Desc, Kind, Metric, Place};
+use crate::observe::{Chosen, Own};
+use crate::outcome::Outcomes;
 use crate::site::{Site, Use};
 
 mod conflict;
@@ -93,6 +95,8 @@ pub struct Family {
     /// The functions and declarations that feed it.
     pub sites: Vec<SiteOf>,
     pub(crate) metrics: Vec<&'static Metric>,
+    /// The labels of a family that this crate computes at each scrape.
+    computed: Option<&'static [Label]>,
     explicit_help: Option<(&'static str, Place)>,
     /// One call in so many is recorded.
     sample: u32,
@@ -118,6 +122,23 @@ impl Family {
             buckets: buckets(desc),
             sites: Vec::new(),
             metrics: Vec::new(),
+            computed: None,
+            explicit_help: None,
+            sample: 1,
+        }
+    }
+
+    fn computed(own: &Own) -> Self {
+        let (place, function) = (own.place, None);
+        Self {
+            name: own.name,
+            kind: own.kind,
+            help: own.help.to_owned(),
+            keys: own.labels.iter().map(|label| label.key).collect(),
+            buckets: &[],
+            sites: vec![SiteOf { place, function }],
+            metrics: Vec::new(),
+            computed: Some(own.labels),
             explicit_help: None,
             sample: 1,
         }
@@ -126,13 +147,15 @@ impl Family {
     /// The values that a label can have, in the order of the source; `None` if they come with configuration or calls.
     #[must_use]
     pub fn values(&self, key: &str) -> Option<Vec<String>> {
+        let recorded = self.metrics.iter().map(|metric| metric.desc());
+        let recorded = recorded.map(|desc| (desc.labels, desc.outcomes));
+        let computed = self.computed.map(|labels| (labels, Outcomes::NONE));
         let mut all = Vec::new();
-        for desc in self.metrics.iter().map(|metric| metric.desc()) {
-            let label = desc.labels.iter().find(|label| label.key == key);
-            let values = match label {
+        for (labels, outcomes) in recorded.chain(computed) {
+            let values = match labels.iter().find(|label| label.key == key) {
                 Some(label) if label.domain.is_free() => return None,
                 Some(label) => label.values(),
-                None => desc.outcomes.names().map(str::to_owned).collect(),
+                None => outcomes.names().map(str::to_owned).collect(),
             };
             for value in values {
                 if !all.contains(&value) {
@@ -141,6 +164,11 @@ impl Family {
             }
         }
         Some(all)
+    }
+
+    /// Whether it is read when the page is written, and not recorded.
+    pub(crate) const fn is_computed(&self) -> bool {
+        self.computed.is_some()
     }
 
     fn first_place(&self) -> Place {
@@ -310,6 +338,15 @@ impl Catalogue {
             })
         } else {
             Err(conflicts)
+        }
+    }
+
+    /// Adds the families that this crate computes at each scrape. One that the program declares itself holds.
+    pub(crate) fn add_computed(&mut self, chosen: Chosen) {
+        for own in chosen.families() {
+            self.families
+                .entry(own.name)
+                .or_insert_with(|| Family::computed(own));
         }
     }
 

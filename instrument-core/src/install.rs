@@ -11,7 +11,7 @@ use crate::configured;
 use crate::endpoint::{self, ServeError, Server};
 use crate::exposition::{Format, Samples};
 use crate::health::{Health, Heartbeat};
-use crate::observe::Observer;
+use crate::observe::{Chosen, Observer};
 use crate::rows;
 use crate::storage::{self, matches_pattern};
 
@@ -56,7 +56,7 @@ pub struct Builder {
     pub(crate) created: bool,
     pub(crate) process_metrics: bool,
     #[cfg(feature = "tokio-metrics")]
-    pub(crate) runtime: Option<tokio::runtime::RuntimeMetrics>,
+    runtime: Option<tokio::runtime::RuntimeMetrics>,
 }
 
 /// What the landing page and `/health` say of the program.
@@ -147,6 +147,14 @@ impl Builder {
         self
     }
 
+    pub(crate) fn chosen(&self) -> Chosen {
+        Chosen {
+            process: self.process_metrics,
+            #[cfg(feature = "tokio-metrics")]
+            runtime: self.runtime.is_some(),
+        }
+    }
+
     pub(crate) fn storage(&self) -> storage::Options {
         storage::Options {
             global_labels: self.global_labels.clone(),
@@ -162,7 +170,7 @@ impl Builder {
     /// # Errors
     /// As [`install`].
     pub fn install(self) -> Result<Exporter, InstallError> {
-        let catalogue = Catalogue::collect().map_err(InstallError::Conflicts)?;
+        let mut catalogue = Catalogue::collect().map_err(InstallError::Conflicts)?;
         if INSTALLED.swap(true, Ordering::AcqRel) {
             return Err(InstallError::AlreadyInstalled);
         }
@@ -176,7 +184,9 @@ impl Builder {
         rows::bind(&catalogue);
         configured::bind(&catalogue);
         catalogue.sites().for_each(|site| site.set_enabled(true));
-        let observer = Observer::new(&self.program, &catalogue, self.process_metrics);
+        let chosen = self.chosen();
+        let observer = Observer::new(&self.program, &catalogue, chosen);
+        catalogue.add_computed(chosen);
         #[cfg(feature = "tokio-metrics")]
         let observer = observer.with_runtime(self.runtime);
         Ok(Exporter(Arc::new(Inner {

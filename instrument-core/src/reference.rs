@@ -7,11 +7,9 @@ use std::str::FromStr;
 
 use crate::catalogue::{Catalogue, Family, SiteOf};
 use crate::exposition::text::unit;
-use crate::exposition::{self, About, Computed, Format, labels};
+use crate::exposition::{self, Computed, Format, Sink};
 use crate::install::{Builder, InstallError};
 use crate::metric::Kind;
-use crate::observe;
-use crate::process;
 use crate::storage::{self, matches_pattern};
 
 mod json;
@@ -94,8 +92,10 @@ impl Builder {
     /// # Errors
     /// As [`install`](crate::install()), but that it may have been called before.
     pub fn describe(&self, format: CatalogueFormat) -> Result<String, InstallError> {
-        let catalogue = Catalogue::collect().map_err(InstallError::Conflicts)?;
-        let families = self.described(&catalogue);
+        let mut catalogue = Catalogue::collect().map_err(InstallError::Conflicts)?;
+        catalogue.add_computed(self.chosen());
+        let families = catalogue.families().map(|family| self.told(family));
+        let families: Vec<_> = families.collect();
         Ok(match format {
             CatalogueFormat::Json => json::print(&families),
             CatalogueFormat::Markdown => markdown::print(&self.program.name, &families),
@@ -106,33 +106,7 @@ impl Builder {
         })
     }
 
-    /// The families of the catalogue and those that the page adds, by name.
-    fn described(&self, catalogue: &Catalogue) -> Vec<Described> {
-        let mut families: Vec<_> = catalogue
-            .families()
-            .map(|family| self.family(family))
-            .collect();
-        let added = self.added().into_iter();
-        let added = added.filter(|about| catalogue.family(about.name).is_none());
-        families.extend(added.map(Described::computed));
-        families.sort_by(|a, b| a.name.cmp(&b.name));
-        families
-    }
-
-    /// What the page tells of itself, the process and the runtime.
-    fn added(&self) -> Vec<&'static About<'static>> {
-        let mut all = observe::ABOUT.to_vec();
-        if self.process_metrics {
-            all.extend(&process::ABOUT);
-        }
-        #[cfg(feature = "tokio-metrics")]
-        if self.runtime.is_some() {
-            all.extend(&crate::runtime::ABOUT);
-        }
-        all
-    }
-
-    fn family(&self, family: &Family) -> Described {
+    fn told(&self, family: &Family) -> Told {
         let is_summary = self
             .summaries
             .iter()
@@ -151,14 +125,15 @@ impl Builder {
             "histogram" => family.buckets.to_vec(),
             _ => Vec::new(),
         };
-        Described {
-            name: family.name.to_owned(),
+        Told {
+            name: family.name,
             kind,
             unit: unit(family.name),
             help: family.help.clone(),
             labels: global.chain(own).collect(),
             buckets,
             sites: family.sites.clone(),
+            is_computed: family.is_computed(),
         }
     }
 
@@ -176,64 +151,61 @@ impl Builder {
                 drop(storage::slots(metric, &recorder));
             }
         }
-        let empty: Vec<_> = catalogue
-            .families()
-            .map(|family| About::new(family.name, family.kind, &family.help))
-            .collect();
-        let mut computed: Vec<_> = empty.iter().map(|about| about.with(Vec::new())).collect();
-        for about in self.added() {
-            computed.push(at_zero(about));
-        }
-        computed.sort_by_key(|family| family.about.name);
         let mut out = String::new();
         let page = recorder.registry().page();
-        exposition::page(&mut out, &page, &computed, Format::OpenMetrics);
+        exposition::page(
+            &mut out,
+            &page,
+            catalogue.families().map(AtZero),
+            Format::OpenMetrics,
+        );
         Ok(out)
     }
 }
 
-fn at_zero(about: &'static About<'static>) -> Computed<'static> {
-    match about.labels {
-        [] => about.plain(0.0),
-        [(key, values)] => {
-            let series = values.iter().map(|value| (labels(&[(key, value)]), 0.0));
-            about.with(series.collect())
+/// A family before anything has happened. Where nothing is registered of it, it has no more than a head.
+struct AtZero<'a>(&'a Family);
+
+impl Computed for AtZero<'_> {
+    fn name(&self) -> &'static str {
+        self.0.name
+    }
+
+    fn kind(&self) -> Kind {
+        self.0.kind
+    }
+
+    fn help(&self) -> &str {
+        &self.0.help
+    }
+
+    fn write(&self, sink: &mut Sink<'_>) {
+        match self.0.keys[..] {
+            [] if self.0.is_computed() => sink.put(&[], 0.0),
+            [key] if self.0.is_computed() => {
+                let values = self.0.values(key).unwrap_or_default();
+                for value in &values {
+                    sink.put(&[(key, value)], 0.0);
+                }
+            }
+            _ => {}
         }
-        _ => about.with(Vec::new()),
+    }
+
+    fn needs_head(&self) -> bool {
+        true
     }
 }
 
 /// A family, told from outside: what one finds on the page of it.
-struct Described {
-    name: String,
+struct Told {
+    name: &'static str,
     kind: &'static str,
     unit: Option<&'static str>,
     help: String,
     /// Each label with its values; without, if they are known only when the program runs.
     labels: Vec<(String, Option<Vec<String>>)>,
     buckets: Vec<f64>,
-    /// The functions and declarations that feed it; none for what is read when the page is written.
     sites: Vec<SiteOf>,
-}
-
-impl Described {
-    fn computed(about: &About<'_>) -> Self {
-        let labels = about.labels.iter().map(|(key, values)| {
-            let values = values.iter().map(|value| (*value).to_owned());
-            let values: Vec<_> = values.collect();
-            (
-                (*key).to_owned(),
-                Some(values).filter(|values| !values.is_empty()),
-            )
-        });
-        Self {
-            name: about.name.to_owned(),
-            kind: about.kind.name(),
-            unit: unit(about.name),
-            help: about.help.to_owned(),
-            labels: labels.collect(),
-            buckets: Vec::new(),
-            sites: Vec::new(),
-        }
-    }
+    is_computed: bool,
 }

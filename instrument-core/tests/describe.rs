@@ -82,7 +82,7 @@ fn json_has_every_metric_on_a_line_of_its_own() {
         ),
         (
             "instrument_invalid_samples_total",
-            r#""kind":"counter","unit":null,"help":"Observations that were not finite; NaN is in no bucket, neither is in a sum.","labels":[{"key":"reason","values":["infinite","nan"]}],"buckets":null,"sites":[]}"#,
+            r#""kind":"counter","unit":null,"help":"Observations that were not finite; NaN is in no bucket, neither is in a sum.","labels":[{"key":"desk","values":["fx"]},{"key":"reason","values":["infinite","nan"]}],"buckets":null,"sites":[{"file":"instrument-core/src/observe.rs","line":"#,
         ),
         (
             "process_resident_memory_bytes",
@@ -122,8 +122,8 @@ fn the_page_has_everything_at_zero() {
     for line in [
         "told_step_seconds_bucket{desk=\"fx\",side=\"buy\",le=\"1e-05\"} 0\n",
         "told_uptime_seconds{desk=\"fx\"} 0\n",
-        "instrument_clock_info{source=\"tsc\"} 0\n",
-        "process_threads 0\n",
+        "instrument_clock_info{desk=\"fx\",source=\"tsc\"} 0\n",
+        "process_threads{desk=\"fx\"} 0\n",
         // Their series come with configuration and calls.
         "# HELP told_orders Orders of a symbol.\n# TYPE told_orders counter\n# HELP",
         "# TYPE told_reads counter\n# HELP",

@@ -10,6 +10,7 @@ use instrument_core::{Exporter, Heartbeat, Samples, ServeError, limit_for};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, Mode};
+use crate::counterpart::prices::StepLength;
 use crate::cycle::{CycleError, Tally, Trader, Verdict};
 use crate::desk::Desk;
 use crate::desk::journal::{Journal, JournalError};
@@ -64,6 +65,8 @@ pub struct Summary {
     pub profit: Option<f64>,
     /// The stage with the longest mean time, and that time in seconds.
     pub slowest: Option<(&'static str, f64)>,
+    /// The last metrics page.
+    pub page: String,
 }
 
 /// Runs the daemon until `stop`, or until the configured number of cycles. `exporter` is the process's own;
@@ -121,6 +124,8 @@ pub async fn run(
         tally: trader.tally,
         profit,
         slowest,
+        // The symbol's series are on it for as long as there is a trader.
+        page: exporter.render(),
     })
 }
 
@@ -148,7 +153,12 @@ fn trader(
         threshold: config.threshold,
         limits: config.limits,
         live,
-        vendor: Vendor::new(&counterparts.vendor, config.token.clone()).map_err(RunError::Http)?,
+        vendor: Vendor::new(
+            &counterparts.vendor,
+            config.token.clone(),
+            config.replay_step,
+        )
+        .map_err(RunError::Http)?,
         predictor: Predictor::new(&counterparts.hub, config.hub_protocol, &config.hub_model)
             .map_err(RunError::Http)?,
         desk,
@@ -307,9 +317,13 @@ fn banner(config: &Config, counterparts: &Counterparts, port: u16) -> String {
     } else {
         format!("every {} s", config.pace.as_secs_f64())
     };
+    let step = match config.replay_step {
+        StepLength::Hour => "bar",
+        StepLength::Minute => "minute",
+    };
     let prices = if config.vendor.is_none() {
         format!(
-            "a REPLAY of real hours of 2017 and 2018, a new bar {pace}, from {}",
+            "a REPLAY of real hours of 2017 and 2018, a new {step} {pace}, from {}",
             counterparts.vendor
         )
     } else {

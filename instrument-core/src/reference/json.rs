@@ -2,15 +2,15 @@
 
 use std::fmt::Write as _;
 
-use super::Described;
+use super::Told;
 use crate::exposition::text::push_f64;
 
-pub(super) fn print(families: &[Described]) -> String {
+pub(super) fn print(families: &[Told]) -> String {
     let lines: Vec<_> = families.iter().map(metric).collect();
     format!("{{\"schema\":1,\"metrics\":[\n{}\n]}}\n", lines.join(",\n"))
 }
 
-fn metric(family: &Described) -> String {
+fn metric(family: &Told) -> String {
     let labels = family.labels.iter().map(|(key, values)| {
         let values = values.as_ref().map_or("null".to_owned(), |values| {
             list(values.iter().map(|value| text(value)))
@@ -28,7 +28,7 @@ fn metric(family: &Described) -> String {
     };
     format!(
         "{{\"name\":{},\"kind\":{},\"unit\":{},\"help\":{},\"labels\":{},\"buckets\":{buckets},\"sites\":{}}}",
-        text(&family.name),
+        text(family.name),
         text(family.kind),
         family.unit.map_or("null".to_owned(), text),
         text(&family.help),

@@ -1,9 +1,9 @@
 //! What Prometheus is to keep of a program's page. Unlike a list of what to drop, it stays true when a crate adds metrics.
 
-use super::Described;
+use super::Told;
 use crate::exposition::text::openmetrics_family;
 
-pub(super) fn print(program: &str, families: &[Described], created: bool) -> String {
+pub(super) fn print(program: &str, families: &[Told], created: bool) -> String {
     let alternatives: Vec<_> = families
         .iter()
         .map(|family| lines(family, families, created).join("|"))
@@ -20,8 +20,8 @@ pub(super) fn print(program: &str, families: &[Described], created: bool) -> Str
 }
 
 /// What a line of the family may start with, in any of the page's formats.
-fn lines(family: &Described, all: &[Described], created: bool) -> Vec<String> {
-    let name = &family.name;
+fn lines(family: &Told, all: &[Told], created: bool) -> Vec<String> {
+    let name = family.name;
     let suffixes: &[&str] = match family.kind {
         "histogram" => &["_bucket", "_sum", "_count"],
         "summary" => &["", "_sum", "_count"],
@@ -33,8 +33,7 @@ fn lines(family: &Described, all: &[Described], created: bool) -> Vec<String> {
         .collect();
     let is_taken = |name: &str| all.iter().any(|family| family.name == name);
     let (short, kind) = openmetrics_family(name, family.kind, is_taken);
-    let is_recorded = !family.sites.is_empty();
-    if created && is_recorded && matches!(kind, "counter" | "histogram" | "summary") {
+    if created && !family.is_computed && matches!(kind, "counter" | "histogram" | "summary") {
         lines.push(format!("{short}_created"));
     }
     lines

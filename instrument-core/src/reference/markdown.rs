@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::Described;
+use super::Told;
 use crate::exposition::text::push_f64;
 
-pub(super) fn print(program: &str, families: &[Described]) -> String {
+pub(super) fn print(program: &str, families: &[Told]) -> String {
     let mut out = format!(
         "# Metrics of {program}\n\n\
          {} families, by name. Made by `{program} metrics --format markdown`; do not edit.\n",
@@ -17,7 +17,7 @@ pub(super) fn print(program: &str, families: &[Described]) -> String {
     out
 }
 
-fn section(out: &mut String, family: &Described) {
+fn section(out: &mut String, family: &Told) {
     let unit = family
         .unit
         .map_or(String::new(), |unit| format!(", in {unit}"));
@@ -59,7 +59,7 @@ fn section(out: &mut String, family: &Described) {
 }
 
 /// The files that feed a family, each with its functions, in the order of the source.
-fn sources(family: &Described) -> Vec<(&str, Vec<&str>)> {
+fn sources(family: &Told) -> Vec<(&str, Vec<&str>)> {
     let mut files: Vec<(&str, Vec<&str>)> = Vec::new();
     for site in &family.sites {
         let file = site.place.file();

@@ -4,6 +4,7 @@ mod command_line;
 mod counterparts;
 mod endpoint_faults;
 mod exposition;
+mod lab_in_daemon;
 mod metrics;
 mod order_faults;
 mod paper;

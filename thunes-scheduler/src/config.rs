@@ -112,6 +112,25 @@ impl Settings {
         Self::parse(path, &text)
     }
 
+    /// Reads a file that must name a LAB.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn read_with_lab(path: &Path) -> Result<Self, ConfigError> {
+        let settings = Self::read(path)?;
+        match settings.lab {
+            Some(_) => Ok(settings),
+            None => Err(ConfigError::Missing {
+                at: Place {
+                    file: path.to_owned(),
+                    line: 1,
+                },
+                key: "a table [lab]",
+                table: "the file",
+            }),
+        }
+    }
+
     /// Reads the text of a file.
     ///
     /// # Errors

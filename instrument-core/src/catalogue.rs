@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::label::Label;
 use crate::link;
 use crate::metric::{Desc, Kind, Metric, Place};
+use crate::observe::{Chosen, Own};
 use crate::site::{Site, Use};
 use crate::storage::matches_pattern;
 
@@ -119,6 +120,21 @@ impl Family {
             keys: keys(desc),
             buckets: buckets(desc),
             sites: Vec::new(),
+            metrics: Vec::new(),
+            explicit_help: None,
+            sample: 1,
+        }
+    }
+
+    fn computed(own: &Own) -> Self {
+        let (place, function) = (own.place, None);
+        Self {
+            name: own.name,
+            kind: own.kind,
+            help: own.help.to_owned(),
+            keys: own.labels.iter().map(|label| label.key).collect(),
+            buckets: &[],
+            sites: vec![SiteOf { place, function }],
             metrics: Vec::new(),
             explicit_help: None,
             sample: 1,
@@ -308,6 +324,15 @@ impl Catalogue {
             })
         } else {
             Err(conflicts)
+        }
+    }
+
+    /// Adds the families that this crate computes at each scrape. One that the program declares itself holds.
+    pub(crate) fn add_computed(&mut self, chosen: Chosen) {
+        for own in chosen.families() {
+            self.families
+                .entry(own.name)
+                .or_insert_with(|| Family::computed(own));
         }
     }
 

@@ -11,7 +11,7 @@ use crate::configured;
 use crate::endpoint::{self, ServeError, Server};
 use crate::exposition::{Format, Samples};
 use crate::health::{Health, Heartbeat};
-use crate::observe::Observer;
+use crate::observe::{Chosen, Observer};
 use crate::rows;
 use crate::storage::{self, matches_pattern};
 
@@ -180,7 +180,7 @@ impl Builder {
     /// # Errors
     /// As [`install`].
     pub fn install(self) -> Result<Exporter, InstallError> {
-        let catalogue = Catalogue::collect(&self.left_out).map_err(InstallError::Conflicts)?;
+        let mut catalogue = Catalogue::collect(&self.left_out).map_err(InstallError::Conflicts)?;
         if INSTALLED.swap(true, Ordering::AcqRel) {
             return Err(InstallError::AlreadyInstalled);
         }
@@ -200,7 +200,13 @@ impl Builder {
         rows::bind(&catalogue);
         configured::bind(&catalogue);
         catalogue.sites().for_each(|site| site.set_enabled(true));
-        let observer = Observer::new(&self.program, &catalogue, self.process_metrics);
+        let chosen = Chosen {
+            process: self.process_metrics,
+            #[cfg(feature = "tokio-metrics")]
+            runtime: self.runtime.is_some(),
+        };
+        let observer = Observer::new(&self.program, &catalogue, chosen);
+        catalogue.add_computed(chosen);
         #[cfg(feature = "tokio-metrics")]
         let observer = observer.with_runtime(self.runtime);
         Ok(Exporter(Arc::new(Inner {

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::config::Config;
+use crate::counterpart::prices::StepLength;
 use crate::embedded::Counterparts;
 
 /// What a person is told once everything is up.
@@ -13,9 +14,13 @@ pub(crate) fn banner(config: &Config, counterparts: &Counterparts, port: u16) ->
     } else {
         format!("every {} s", config.pace.as_secs_f64())
     };
+    let step = match config.replay_step {
+        StepLength::Hour => "bar",
+        StepLength::Minute => "minute",
+    };
     let prices = if config.vendor.is_none() {
         format!(
-            "a REPLAY of real hours of 2017 and 2018, a new bar {pace}, from {}",
+            "a REPLAY of real hours of 2017 and 2018, a new {step} {pace}, from {}",
             counterparts.vendor
         )
     } else {

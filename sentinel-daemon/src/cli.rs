@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use thunes_scheduler::log::LogArgs;
 
+use crate::counterpart::prices::StepLength;
 use crate::prediction::HubProtocol;
 
 /// A trading loop over hourly bars, with metrics that tell the truth.
@@ -102,12 +103,18 @@ pub struct RunArgs {
     /// Seconds between cycles of a replay; 0 for as fast as it goes.
     #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = pace, allow_negative_numbers = true)]
     pub pace: Duration,
+    /// How much of the market's time passes from one cycle of a replay to the next.
+    #[arg(long, value_enum, default_value_t, conflicts_with = "live")]
+    pub replay_step: StepLength,
     /// Second of each minute at which a cycle starts when prices are the market's own.
     #[arg(long, value_name = "0..59", default_value_t = crate::schedule::SECOND, value_parser = clap::value_parser!(u8).range(0..=59))]
     pub second: u8,
     /// End after so many cycles, with a summary.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub cycles: Option<u64>,
+    /// Write the metrics page there at the end.
+    #[arg(long, value_name = "FILE")]
+    pub page_file: Option<PathBuf>,
     /// Lots of each order.
     #[arg(long, value_name = "LOTS", default_value = "0.1", value_parser = volume, allow_negative_numbers = true)]
     pub volume: f64,

@@ -9,6 +9,7 @@ use instrument_core::{LabelValue, loopback};
 use thunes_scheduler::crew::CrewConfig;
 
 use crate::cli::RunArgs;
+use crate::counterpart::prices::StepLength;
 use crate::gateway::signature::{KeyError, RiskKey};
 use crate::model::Model;
 use crate::prediction::HubProtocol;
@@ -110,6 +111,8 @@ pub struct Config {
     pub limits: Limits,
     /// Time between cycles of a replay.
     pub pace: Duration,
+    /// How much market time lies between two cycles of a replay.
+    pub replay_step: StepLength,
     /// Second of the minute at which a cycle on the wall clock starts.
     pub second: u8,
     /// After how many cycles to end; `None` for never.
@@ -192,6 +195,7 @@ impl Config {
                 positions: args.max_positions,
             },
             pace: args.pace,
+            replay_step: args.replay_step,
             second: args.second,
             cycles: args.cycles,
             metrics: metrics_addresses(args.metrics_host, args.metrics_port)?,

@@ -1,6 +1,8 @@
 //! The program: reads what was typed, starts the right thing, and turns its end into an exit code.
 
+use std::fs::File;
 use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -60,6 +62,8 @@ fn start(cli: Cli) -> anyhow::Result<()> {
 }
 
 async fn trade(args: RunArgs, stop: CancellationToken) -> anyhow::Result<()> {
+    let page = args.page_file.as_deref().map(PageFile::create);
+    let page = page.transpose()?;
     let config = Config::resolve(args)?;
     let mut program = Builder::new().program(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
     if config.lab.is_none() {
@@ -70,10 +74,42 @@ async fn trade(args: RunArgs, stop: CancellationToken) -> anyhow::Result<()> {
     let exporter = program.install().context("metrics")?;
     let summary = run::run(config, &exporter, stop, announce).await?;
     announce(&summary.to_string());
-    Ok(())
+    page.map_or(Ok(()), |page| page.write(&summary.page))
 }
 
-fn train(out: &std::path::Path) -> anyhow::Result<()> {
+/// Where the last page goes; made at the start, as a mistake in its name should not show at the end.
+struct PageFile {
+    path: PathBuf,
+    file: File,
+}
+
+/// A file for the page that cannot be made.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write {}; give another file with --page-file", path.display())]
+struct PageFileError {
+    path: PathBuf,
+    source: io::Error,
+}
+
+impl PageFile {
+    fn create(path: &Path) -> Result<Self, PageFileError> {
+        let file = File::create(path).map_err(|source| PageFileError {
+            path: path.to_owned(),
+            source,
+        })?;
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+        })
+    }
+
+    fn write(mut self, page: &str) -> anyhow::Result<()> {
+        let written = self.file.write_all(page.as_bytes());
+        written.with_context(|| format!("cannot write {}", self.path.display()))
+    }
+}
+
+fn train(out: &Path) -> anyhow::Result<()> {
     let (model, evaluation) = model::train::train(history::eurusd())?;
     model::train::write(out, &model, &evaluation)?;
     announce(&format!(
@@ -95,6 +131,7 @@ fn exit_code(error: &anyhow::Error) -> u8 {
             || cause.is::<KeyError>()
             || cause.is::<FolderError>()
             || cause.is::<LogLevelError>()
+            || cause.is::<PageFileError>()
             || cause.is::<counterpart::BindError>()
             || matches!(
                 cause.downcast_ref(),

@@ -210,7 +210,7 @@ metrics! {
     pub static ORDERS_SETTLED: Counter<(settlement: Settlement)> = "sentinel_orders_settled_total";
     /// Orders whose outcome is not known: 1 while there is one, as no other is sent before it is settled.
     pub static ORDERS_UNSETTLED: Gauge = "sentinel_orders_unsettled";
-    /// Replies of the gateway by what they say first, pings included.
+    /// Replies of the gateway to all but pings, by what they say first.
     pub static GATEWAY_REPLIES: Counter<(status: ReplyStatus)> = "sentinel_gateway_replies_total";
     /// Replies of the gateway to another request than the one under way, which were dropped.
     pub static GATEWAY_STRAY: Counter = "sentinel_gateway_stray_replies_total";

@@ -69,6 +69,8 @@ pub struct Summary {
     pub profit: Option<f64>,
     /// The stage with the longest mean time, and that time in seconds.
     pub slowest: Option<(&'static str, f64)>,
+    /// The last metrics page.
+    pub page: String,
 }
 
 /// Runs the daemon until `stop`, or until the configured number of cycles. `exporter` is the process's own;
@@ -135,6 +137,8 @@ pub async fn run(
         tally: trader.tally,
         profit,
         slowest,
+        // The symbol's series are on it for as long as there is a trader.
+        page: exporter.render(),
     })
 }
 
@@ -162,7 +166,12 @@ fn trader(
         threshold: config.threshold,
         limits: config.limits,
         live,
-        vendor: Vendor::new(&counterparts.vendor, config.token.clone()).map_err(RunError::Http)?,
+        vendor: Vendor::new(
+            &counterparts.vendor,
+            config.token.clone(),
+            config.replay_step,
+        )
+        .map_err(RunError::Http)?,
         predictor: Predictor::new(&counterparts.hub, config.hub_protocol, &config.hub_model)
             .map_err(RunError::Http)?,
         desk,

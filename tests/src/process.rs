@@ -113,6 +113,15 @@ impl Running {
         Self::spawn(command.args(args), environment)
     }
 
+    /// Starts a program that is not ours, which is looked for where the system looks for programs.
+    ///
+    /// # Panics
+    /// It does not start.
+    #[must_use]
+    pub fn other(name: &str, args: &[&str]) -> Self {
+        Self::spawn(Command::new(name).args(args), &[])
+    }
+
     pub(crate) fn spawn(command: &mut Command, environment: &[(&str, &str)]) -> Self {
         static STARTED: AtomicU32 = AtomicU32::new(0);
         let number = STARTED.fetch_add(1, Ordering::Relaxed);

@@ -85,7 +85,8 @@ step "lints" cargo clippy --workspace --all-targets --features instrument-core/l
 export RUST_TEST_THREADS=6
 step "MCP servers" thunes-scheduler/tests/install-mcp-servers.sh
 step "tests" cargo test --workspace --locked --no-fail-fast -- --include-ignored --skip golden:: --skip full::
-step "tests of the linter" cargo test -p instrument-core --features lint --lib --test lint --locked -- --include-ignored
+step "tests of features" cargo test -p instrument-core --features lint,tokio-metrics --lib --test lint --test tokio_runtime \
+    --test catalogue_and_page --locked -- --include-ignored --skip full::
 step "docs" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 if $full; then
     step "Python" install_python

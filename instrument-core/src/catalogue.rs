@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use crate::label::Label;
 use crate::link;
 use crate::metric::{Desc, Kind, Metric, Place};
+use crate::observe::{Chosen, Own};
 use crate::site::{Site, Use};
+use crate::storage::matches_pattern;
 
 mod conflict;
 mod help;
@@ -38,6 +40,7 @@ pub enum Registration {
 }
 
 /// A metric, and who moves it.
+#[derive(Clone)]
 struct Entry {
     metric: &'static Metric,
     place: Place,
@@ -117,6 +120,21 @@ impl Family {
             keys: keys(desc),
             buckets: buckets(desc),
             sites: Vec::new(),
+            metrics: Vec::new(),
+            explicit_help: None,
+            sample: 1,
+        }
+    }
+
+    fn computed(own: &Own) -> Self {
+        let (place, function) = (own.place, None);
+        Self {
+            name: own.name,
+            kind: own.kind,
+            help: own.help.to_owned(),
+            keys: own.labels.iter().map(|label| label.key).collect(),
+            buckets: &[],
+            sites: vec![SiteOf { place, function }],
             metrics: Vec::new(),
             explicit_help: None,
             sample: 1,
@@ -248,11 +266,12 @@ impl std::fmt::Debug for Catalogue {
 }
 
 impl Catalogue {
-    /// Collects what the linker gathered.
+    /// Collects what the linker gathered, without the families whose name is one of `left_out`, or starts with one that
+    /// ends in `*`. Conflicts are looked for in all of it.
     ///
     /// # Errors
     /// Every conflict found, in the order of the source.
-    pub(crate) fn collect() -> Result<Self, Vec<Conflict>> {
+    pub(crate) fn collect(left_out: &[String]) -> Result<Self, Vec<Conflict>> {
         let mut sites = Vec::new();
         let mut all = Vec::new();
         for registration in link::registrations() {
@@ -269,6 +288,21 @@ impl Catalogue {
             let place = (one.place.file(), one.place.line());
             (one.function.is_some(), place, buckets)
         });
+        let whole = Self::of(all.clone(), sites)?;
+        if left_out.is_empty() {
+            return Ok(whole);
+        }
+        let stays = |metric: &Metric| {
+            let name = metric.desc().name;
+            !left_out.iter().any(|out| matches_pattern(out, name))
+        };
+        all.retain(|one| stays(one.metric));
+        let mut sites = whole.sites;
+        sites.retain(|site| site.uses.iter().any(|one| stays(one.metric())));
+        Self::of(all, sites)
+    }
+
+    fn of(mut all: Vec<Entry>, sites: Vec<&'static Site>) -> Result<Self, Vec<Conflict>> {
         let own = OwnMetrics::of(all.iter().map(|one| (one.metric, one.place)));
         all.extend(
             own.all()
@@ -290,6 +324,15 @@ impl Catalogue {
             })
         } else {
             Err(conflicts)
+        }
+    }
+
+    /// Adds the families that this crate computes at each scrape. One that the program declares itself holds.
+    pub(crate) fn add_computed(&mut self, chosen: Chosen) {
+        for own in chosen.families() {
+            self.families
+                .entry(own.name)
+                .or_insert_with(|| Family::computed(own));
         }
     }
 

@@ -11,6 +11,7 @@ use crate::metric::{Kind, Metric, Slots};
 use crate::outcome::Outcome;
 
 mod arena;
+mod changes;
 mod counter;
 mod facade;
 mod family;

@@ -8,6 +8,7 @@ use crate::metric::{Desc, Kind, Metric, Place};
 use crate::observe::{Chosen, Own};
 use crate::outcome::Outcomes;
 use crate::site::{Site, Use};
+use crate::storage::matches_pattern;
 
 mod conflict;
 mod help;
@@ -40,6 +41,7 @@ pub enum Registration {
 }
 
 /// A metric, and who moves it.
+#[derive(Clone)]
 struct Entry {
     metric: &'static Metric,
     place: Place,
@@ -296,11 +298,12 @@ impl std::fmt::Debug for Catalogue {
 }
 
 impl Catalogue {
-    /// Collects what the linker gathered.
+    /// Collects what the linker gathered, without the families whose name is one of `left_out`, or starts with one that
+    /// ends in `*`. Conflicts are looked for in all of it.
     ///
     /// # Errors
     /// Every conflict found, in the order of the source.
-    pub(crate) fn collect() -> Result<Self, Vec<Conflict>> {
+    pub(crate) fn collect(left_out: &[String]) -> Result<Self, Vec<Conflict>> {
         let mut sites = Vec::new();
         let mut all = Vec::new();
         for registration in link::registrations() {
@@ -317,6 +320,21 @@ impl Catalogue {
             let place = (one.place.file(), one.place.line());
             (one.function.is_some(), place, buckets)
         });
+        let whole = Self::of(all.clone(), sites)?;
+        if left_out.is_empty() {
+            return Ok(whole);
+        }
+        let stays = |metric: &Metric| {
+            let name = metric.desc().name;
+            !left_out.iter().any(|out| matches_pattern(out, name))
+        };
+        all.retain(|one| stays(one.metric));
+        let mut sites = whole.sites;
+        sites.retain(|site| site.uses.iter().any(|one| stays(one.metric())));
+        Self::of(all, sites)
+    }
+
+    fn of(mut all: Vec<Entry>, sites: Vec<&'static Site>) -> Result<Self, Vec<Conflict>> {
         let own = OwnMetrics::of(all.iter().map(|one| (one.metric, one.place)));
         all.extend(
             own.all()

@@ -53,6 +53,7 @@ pub struct Builder {
     pub(crate) program: Program,
     pub(crate) global_labels: Vec<(String, String)>,
     pub(crate) summaries: Vec<String>,
+    pub(crate) left_out: Vec<String>,
     pub(crate) created: bool,
     pub(crate) process_metrics: bool,
     #[cfg(feature = "tokio-metrics")]
@@ -86,6 +87,7 @@ impl Builder {
             program,
             global_labels: Vec::new(),
             summaries: Vec::new(),
+            left_out: Vec::new(),
             created: true,
             process_metrics: true,
             #[cfg(feature = "tokio-metrics")]
@@ -121,6 +123,31 @@ impl Builder {
     #[must_use]
     pub fn summaries(mut self, pattern: &str) -> Self {
         self.summaries.push(pattern.to_owned());
+        self
+    }
+
+    /// Leaves out the families whose name is `pattern`, or starts with it if it ends in `*`: what a library that the
+    /// program uses in part would put on its page at zero. They are not in the catalogue, and recording to them does
+    /// nothing; contradictions among them are found all the same. May be called again for more names.
+    ///
+    /// ```
+    /// instrument_core::metrics! {
+    ///     /// Jobs that were run.
+    ///     static RUNS: Counter = "docs_jobs_total";
+    ///     /// Orders that were sent.
+    ///     static ORDERS: Counter = "docs_orders_total";
+    /// }
+    ///
+    /// let exporter = instrument_core::Builder::new().leave_out("docs_jobs_*").install()?;
+    /// RUNS.inc();
+    /// ORDERS.inc();
+    /// let page = exporter.render();
+    /// assert!(page.contains("docs_orders_total 1\n") && !page.contains("docs_jobs"));
+    /// # Ok::<(), instrument_core::InstallError>(())
+    /// ```
+    #[must_use]
+    pub fn leave_out(mut self, pattern: &str) -> Self {
+        self.left_out.push(pattern.to_owned());
         self
     }
 
@@ -170,7 +197,7 @@ impl Builder {
     /// # Errors
     /// As [`install`].
     pub fn install(self) -> Result<Exporter, InstallError> {
-        let mut catalogue = Catalogue::collect().map_err(InstallError::Conflicts)?;
+        let mut catalogue = Catalogue::collect(&self.left_out).map_err(InstallError::Conflicts)?;
         if INSTALLED.swap(true, Ordering::AcqRel) {
             return Err(InstallError::AlreadyInstalled);
         }

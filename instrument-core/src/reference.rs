@@ -92,7 +92,7 @@ impl Builder {
     /// # Errors
     /// As [`install`](crate::install()), but that it may have been called before.
     pub fn describe(&self, format: CatalogueFormat) -> Result<String, InstallError> {
-        let mut catalogue = Catalogue::collect().map_err(InstallError::Conflicts)?;
+        let mut catalogue = Catalogue::collect(&self.left_out).map_err(InstallError::Conflicts)?;
         catalogue.add_computed(self.chosen());
         let families = catalogue.families().map(|family| self.told(family));
         let families: Vec<_> = families.collect();

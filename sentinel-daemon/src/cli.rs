@@ -137,6 +137,10 @@ pub struct RunArgs {
     /// File with the key that signs orders; the gateway must have the same.
     #[arg(long, env = "SENTINEL_RISK_KEY_FILE", value_name = "FILE")]
     pub risk_key_file: Option<PathBuf>,
+    /// Check a LAB beside the trading, as thunes-scheduler does: its configuration, TOML with a table `[lab]`. Nothing
+    /// that happens there holds up a cycle.
+    #[arg(long, env = "LAB_CONFIG", value_name = "FILE")]
+    pub lab_config: Option<PathBuf>,
     /// Where state outlives the process [default: below `XDG_STATE_HOME`, by the gateway's address; in memory if the
     /// gateway is embedded].
     #[arg(long, env = "STATE_DIRECTORY", value_name = "DIR")]

@@ -15,6 +15,7 @@ use sentinel_daemon::gateway::signature::KeyError;
 use sentinel_daemon::run::{self, RunError};
 use sentinel_daemon::state::FolderError;
 use sentinel_daemon::{counterpart, history, model};
+use thunes_scheduler::guard;
 use thunes_scheduler::log::{self, LogLevelError};
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +23,9 @@ use tokio_util::sync::CancellationToken;
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
+    if let Some(code) = guard::asked() {
+        return code;
+    }
     let cli = Cli::parse();
     match start(cli) {
         Ok(()) => ExitCode::SUCCESS,
@@ -71,7 +75,13 @@ async fn trade(args: RunArgs, stop: CancellationToken) -> anyhow::Result<()> {
     let page = args.page_file.as_deref().map(PageFile::create);
     let page = page.transpose()?;
     let config = Config::resolve(args)?;
-    let exporter = program().install().context("metrics")?;
+    let mut program = program();
+    if config.lab.is_none() {
+        for family in thunes_scheduler::FAMILIES {
+            program = program.leave_out(family);
+        }
+    }
+    let exporter = program.install().context("metrics")?;
     let summary = run::run(config, &exporter, stop, announce).await?;
     announce(&summary.to_string());
     page.map_or(Ok(()), |page| page.write(&summary.page))

@@ -9,6 +9,7 @@ use instrument_core::{Builder, loopback, shutdown};
 use thunes_scheduler::HEALTHY;
 use thunes_scheduler::cli::{Cli, Command, LabCommand, RunArgs, TEST_DURATION};
 use thunes_scheduler::config::{ConfigError, Settings};
+use thunes_scheduler::crew::{CrewConfig, CrewError};
 use thunes_scheduler::demo::Demo;
 use thunes_scheduler::engine::StoreError;
 use thunes_scheduler::guard::{self, Guard};
@@ -94,12 +95,15 @@ async fn schedule(args: RunArgs, settings: Settings, lab_only: bool) -> anyhow::
     let timed = args.test_mode || args.duration.is_some();
     let config = Config {
         metrics: loopback(args.metrics_port.unwrap_or(port)).to_vec(),
-        settings,
-        state: state_folder(args.state_dir, args.config.as_deref()),
-        file: args.config,
         duration: timed.then(|| args.duration.unwrap_or(TEST_DURATION)),
-        lab_only,
-        guard: Guard::default(),
+        crew: CrewConfig {
+            settings,
+            state: state_folder(args.state_dir, args.config.as_deref()),
+            file: args.config,
+            lab_only,
+            required: true,
+            guard: Guard::default(),
+        },
     };
     run::run(config, &exporter, stop, announce).await?;
     Ok(0)
@@ -128,8 +132,9 @@ fn exit_code(error: &anyhow::Error) -> u8 {
             || cause.is::<OnceError>()
             || matches!(
                 cause.downcast_ref(),
-                Some(RunError::Serve(_) | RunError::NoLab | RunError::Store(StoreError::InUse(_)))
+                Some(RunError::Serve(_) | RunError::Crew(CrewError::NoLab))
             )
+            || matches!(cause.downcast_ref(), Some(StoreError::InUse(_)))
     });
     if usage { USAGE } else { 1 }
 }

@@ -62,6 +62,7 @@ mod observe;
 mod outcome;
 mod plan;
 mod process;
+mod reference;
 mod rows;
 #[cfg(feature = "tokio-metrics")]
 mod runtime;
@@ -85,6 +86,7 @@ pub use health::{Heartbeat, limit_for};
 pub use install::{Builder, Exporter, InstallError, install};
 pub use label::LabelValue;
 pub use metric::{Kind, Place};
+pub use reference::{CatalogueFormat, UnknownFormat};
 
 #[doc = include_str!("../docs/counted.md")]
 pub use instrument_macros::counted;

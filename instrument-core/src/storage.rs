@@ -13,6 +13,7 @@ use crate::outcome::Outcome;
 use crate::rows;
 
 mod arena;
+mod changes;
 pub(crate) mod counter;
 mod facade;
 mod family;
@@ -94,7 +95,7 @@ fn places(metric: &Metric, recorder: &Recorder) -> Places {
     Places::new(each.chain(std::iter::repeat_n(None, later)), bounds)
 }
 
-fn describe(family: &Declared, recorder: &dyn metrics::Recorder) {
+pub(crate) fn describe(family: &Declared, recorder: &dyn metrics::Recorder) {
     let (name, help) = (family.name.into(), family.help.clone().into());
     match family.kind {
         Kind::Counter => recorder.describe_counter(name, None, help),
@@ -104,7 +105,7 @@ fn describe(family: &Declared, recorder: &dyn metrics::Recorder) {
 }
 
 /// The handles of every series of `metric`.
-fn slots(metric: &Metric, recorder: &dyn metrics::Recorder) -> Slots {
+pub(crate) fn slots(metric: &Metric, recorder: &dyn metrics::Recorder) -> Slots {
     let desc = metric.desc();
     let metadata = Metadata::new(module_path!(), Level::INFO, None);
     match desc.kind {

@@ -97,7 +97,8 @@ impl Gateway {
     /// # Errors
     /// Every [`GatewayError`].
     pub async fn ping(&self) -> Result<Pong, GatewayError> {
-        self.ask(Uuid::new_v4(), Action::Ping).await?.pong()
+        let reply = self.exchange(Uuid::new_v4(), Action::Ping).await?;
+        Reply::parse(&reply)?.pong()
     }
 
     /// Opens a position.
@@ -154,11 +155,16 @@ impl Gateway {
         self.line.close().await;
     }
 
+    /// Asks, and counts what is said. A ping is not counted, as its number follows from the time and not from trading.
     async fn ask(&self, uuid: Uuid, action: Action<'_>) -> Result<Reply, GatewayError> {
-        let request = encode(uuid, action, Timestamp::now());
-        let reply = Reply::parse(&self.line.exchange(uuid, request).await?);
+        let reply = Reply::parse(&self.exchange(uuid, action).await?);
         metrics::GATEWAY_REPLIES.inc(ReplyStatus::of(&reply));
         reply
+    }
+
+    async fn exchange(&self, uuid: Uuid, action: Action<'_>) -> Result<Vec<u8>, GatewayError> {
+        let request = encode(uuid, action, Timestamp::now());
+        self.line.exchange(uuid, request).await
     }
 }
 

@@ -38,7 +38,7 @@ fn orders(samples: &Samples, status: &str) -> f64 {
     ["BUY", "SELL"]
         .iter()
         .map(|side| {
-            let labels = [("side", *side), ("status", status)];
+            let labels = [("symbol", "EURUSD"), ("side", *side), ("status", status)];
             let orders = samples.get("sentinel_orders_total", &labels);
             orders.unwrap_or_else(|| panic!("there is no status {status}"))
         })

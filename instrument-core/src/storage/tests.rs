@@ -34,7 +34,8 @@ pub(crate) fn key(name: &str, labels: &[(&str, &str)]) -> metrics::Key {
 
 pub(crate) fn text(recorder: &Recorder, format: Format) -> String {
     let mut out = String::new();
-    exposition::page(&mut out, &recorder.registry().page(), &[], format);
+    let none: [exposition::tests::Fixed; 0] = [];
+    exposition::page(&mut out, &recorder.registry().page(), none, format);
     out
 }
 

@@ -50,12 +50,12 @@ pub fn install() -> Result<Exporter, InstallError> {
 /// `install()` with choices.
 #[derive(Debug, Clone)]
 pub struct Builder {
-    program: Program,
-    global_labels: Vec<(String, String)>,
-    summaries: Vec<String>,
-    left_out: Vec<String>,
-    created: bool,
-    process_metrics: bool,
+    pub(crate) program: Program,
+    pub(crate) global_labels: Vec<(String, String)>,
+    pub(crate) summaries: Vec<String>,
+    pub(crate) left_out: Vec<String>,
+    pub(crate) created: bool,
+    pub(crate) process_metrics: bool,
     #[cfg(feature = "tokio-metrics")]
     runtime: Option<tokio::runtime::RuntimeMetrics>,
 }
@@ -174,6 +174,23 @@ impl Builder {
         self
     }
 
+    pub(crate) fn chosen(&self) -> Chosen {
+        Chosen {
+            process: self.process_metrics,
+            #[cfg(feature = "tokio-metrics")]
+            runtime: self.runtime.is_some(),
+        }
+    }
+
+    pub(crate) fn storage(&self) -> storage::Options {
+        storage::Options {
+            global_labels: self.global_labels.clone(),
+            summaries: self.summaries.clone(),
+            created: self.created,
+            ..storage::Options::default()
+        }
+    }
+
     /// Installs. If another crate has set a global recorder before, the sites are bound to that one, and
     /// this exporter's page stays empty.
     ///
@@ -184,13 +201,7 @@ impl Builder {
         if INSTALLED.swap(true, Ordering::AcqRel) {
             return Err(InstallError::AlreadyInstalled);
         }
-        let options = storage::Options {
-            global_labels: self.global_labels,
-            summaries: self.summaries,
-            created: self.created,
-            ..storage::Options::default()
-        };
-        let recorder = storage::build(&catalogue, options).map_err(InstallError::Upkeep)?;
+        let recorder = storage::build(&catalogue, self.storage()).map_err(InstallError::Upkeep)?;
         if metrics::set_global_recorder(recorder.clone()).is_ok() {
             rows::register_with(recorder.clone());
         } else {
@@ -200,11 +211,7 @@ impl Builder {
         rows::bind(&catalogue);
         configured::bind(&catalogue);
         catalogue.sites().for_each(|site| site.set_enabled(true));
-        let chosen = Chosen {
-            process: self.process_metrics,
-            #[cfg(feature = "tokio-metrics")]
-            runtime: self.runtime.is_some(),
-        };
+        let chosen = self.chosen();
         let observer = Observer::new(&self.program, &catalogue, chosen);
         catalogue.add_computed(chosen);
         #[cfg(feature = "tokio-metrics")]

@@ -1,5 +1,6 @@
 //! Everything that must hold of the programs, seen from outside.
 
+mod catalogue;
 mod command_line;
 mod counterparts;
 mod endpoint_faults;

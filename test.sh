@@ -42,11 +42,13 @@ unpack_promtool() {
     ) >"$log" 2>&1 && [ -x "$folder/usr/bin/promtool" ]
 }
 
-# A Python with pandas of its own, in ./tools, in front of the machine's.
-install_pandas() {
+# A Python of its own, in ./tools, in front of the machine's: what our features, model client and gateway protocol are
+# held against.
+install_python() {
     [ -x tools/python/bin/python3 ] || python3 -m venv tools/python || return
     PATH=$PWD/tools/python/bin:$PATH
-    python3 -c 'import pandas' 2>/dev/null || pip --quiet install pandas
+    python3 -c 'import jsonschema, mlflow, pandas, uvicorn, zmq' 2>/dev/null ||
+        pip --quiet install jsonschema mlflow-skinny pandas pyzmq
 }
 
 missing=()
@@ -82,14 +84,15 @@ step "lints" cargo clippy --workspace --all-targets --features instrument-core/l
 # Many of the tests wait for other processes, so more of them run at once than there are cores.
 export RUST_TEST_THREADS=6
 step "MCP servers" thunes-scheduler/tests/install-mcp-servers.sh
-step "tests" cargo test --workspace --locked --no-fail-fast -- --include-ignored --skip golden::
-step "tests of the linter" cargo test -p instrument-core --features lint --lib --test lint --locked -- --include-ignored
+step "tests" cargo test --workspace --locked --no-fail-fast -- --include-ignored --skip golden:: --skip full::
+step "tests of features" cargo test -p instrument-core --features lint,tokio-metrics --lib --test lint --test tokio_runtime \
+    --test catalogue_and_page --locked -- --include-ignored --skip full::
 step "docs" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 if $full; then
+    step "Python" install_python
     # Our features against an independent library's.
-    step "pandas" install_pandas
     step "golden features" cargo test -p sentinel-daemon --lib --locked -- --include-ignored golden::
-    # The programs as they ship.
+    # The programs as they ship, also with counterparts that are not ours and over days of market time.
     step "tests of the release build" cargo test --release -p tests --locked -- --include-ignored
 fi
 

@@ -6,12 +6,15 @@
 
 use std::sync::Arc;
 
+use crate::metric::Kind;
 use crate::storage::{Family, Page, Reader, Series, Shape, Start, Summary, Value, read_histogram};
 
 mod samples;
+mod sink;
 pub(crate) mod text;
 
 pub use samples::Samples;
+pub(crate) use sink::Sink;
 use text::{push_f64, push_head, push_u64};
 
 /// A format of the page.
@@ -23,51 +26,45 @@ pub(crate) enum Format {
     OpenMetrics,
 }
 
-/// A family whose values are read when the page is written, and not kept.
-pub(crate) struct Computed {
-    pub(crate) name: &'static str,
-    pub(crate) kind: &'static str,
-    pub(crate) help: &'static str,
-    /// Labels as `{key="value"}`, or nothing, and the value.
-    pub(crate) samples: Vec<(String, f64)>,
+/// A family whose samples are not kept, but written from what is known at the scrape.
+pub(crate) trait Computed {
+    fn name(&self) -> &'static str;
+    fn kind(&self) -> Kind;
+    fn help(&self) -> &str;
+    fn write(&self, sink: &mut Sink<'_>);
+    /// Whether its head is written although no sample is.
+    fn needs_head(&self) -> bool {
+        false
+    }
 }
 
-/// `{key="value"}`.
-pub(crate) fn labels(pairs: &[(&str, &str)]) -> String {
-    let mut out = String::new();
-    for (i, (key, value)) in pairs.iter().enumerate() {
-        out.push(if i == 0 { '{' } else { ',' });
-        out.extend([key, "=\""]);
-        text::push_label_value(&mut out, value);
-        out.push('"');
-    }
-    if !pairs.is_empty() {
-        out.push('}');
-    }
-    out
-}
-
-/// Writes all families of `page` and those of `computed` (sorted by name), which yield to a registered one.
-pub(crate) fn page(out: &mut String, page: &Page, computed: &[Computed], format: Format) {
+/// Writes all families of `page` and those that are computed (sorted by name), which yield to a registered one.
+pub(crate) fn page<C: Computed>(
+    out: &mut String,
+    page: &Page,
+    computed: impl IntoIterator<Item = C>,
+    format: Format,
+) {
     let mut writer = Writer {
         out,
         page,
         format,
         reader: Reader::default(),
         buckets: Vec::new(),
+        created: String::new(),
         summaries: None,
     };
     let mut computed = computed
-        .iter()
-        .filter(|family| page.family(family.name).is_none())
+        .into_iter()
+        .filter(|family| page.family(family.name()).is_none())
         .peekable();
     for family in page.families() {
-        while let Some(before) = computed.next_if(|one| one.name < family.name()) {
-            writer.computed(before);
+        while let Some(before) = computed.next_if(|one| one.name() < family.name()) {
+            writer.computed(&before);
         }
         writer.family(family);
     }
-    computed.for_each(|family| writer.computed(family));
+    computed.for_each(|family| writer.computed(&family));
     if format == Format::OpenMetrics {
         writer.out.push_str("# EOF\n");
     }
@@ -80,20 +77,29 @@ struct Writer<'a> {
     reader: Reader,
     /// Room for a histogram's counts.
     buckets: Vec<u64>,
+    /// Room for the name of a family's `_created` lines.
+    created: String,
     /// What all summaries hold, once the first is met.
     summaries: Option<Samples>,
 }
 
 impl Writer<'_> {
-    fn computed(&mut self, family: &Computed) {
-        let head = (family.name, family.kind, Some(family.help));
+    /// A family of which nothing is known now has no head either.
+    fn computed(&mut self, family: &impl Computed) {
+        let start = self.out.len();
+        let (name, page) = (family.name(), self.page);
+        let head = (name, family.kind().name(), Some(family.help()));
         push_head(self.out, head, self.format, |name| {
-            self.page.family(name).is_some()
+            page.family(name).is_some()
         });
-        for (labels, value) in &family.samples {
-            self.out.extend([family.name, labels, " "]);
-            push_f64(self.out, *value);
-            self.out.push('\n');
+        let after_head = self.out.len();
+        family.write(&mut Sink {
+            out: self.out,
+            family: name,
+            global_labels: page.global_labels(),
+        });
+        if self.out.len() == after_head && !family.needs_head() {
+            self.out.truncate(start);
         }
     }
 
@@ -105,21 +111,24 @@ impl Writer<'_> {
         let has_created = push_head(self.out, family.head(), self.format, |name| {
             page.family(name).is_some()
         });
-        let created = has_created
-            .filter(|_| page.has_created())
-            .map(|name| format!("{name}_created"))
-            .filter(|name| page.family(name).is_none());
+        let mut created = std::mem::take(&mut self.created);
+        created.clear();
+        if let Some(name) = has_created.filter(|_| page.has_created()) {
+            created.extend([name, "_created"]);
+        }
+        let tells_created = !created.is_empty() && page.family(&created).is_none();
         if let Shape::Histogram(bounds) = family.shape() {
             self.buckets.resize(bounds.values().len() + 1, 0);
         }
         for chunk in family.chunks() {
             for ((lines, start), series) in chunk.digest().iter().zip(chunk.items()) {
                 self.series(family, lines, start, series);
-                if let Some(created) = &created {
-                    self.created(created, family, lines, start);
+                if tells_created {
+                    self.created(&created, family, lines, start);
                 }
             }
         }
+        self.created = created;
     }
 
     /// `series` is looked at only where `start` does not say enough. It comes as its `Arc`, as a plain reference is
@@ -200,4 +209,4 @@ impl Writer<'_> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -11,8 +11,9 @@ use crate::configured;
 use crate::endpoint::{self, ServeError, Server};
 use crate::exposition::{Format, Samples};
 use crate::health::{Health, Heartbeat};
-use crate::observe::Observer;
+use crate::observe::{Chosen, Observer};
 use crate::rows;
+use crate::site::Site;
 use crate::storage::{self, matches_pattern};
 
 static INSTALLED: AtomicBool = AtomicBool::new(false);
@@ -50,11 +51,12 @@ pub fn install() -> Result<Exporter, InstallError> {
 /// `install()` with choices.
 #[derive(Debug, Clone)]
 pub struct Builder {
-    program: Program,
-    global_labels: Vec<(String, String)>,
-    summaries: Vec<String>,
-    created: bool,
-    process_metrics: bool,
+    pub(crate) program: Program,
+    pub(crate) global_labels: Vec<(String, String)>,
+    pub(crate) summaries: Vec<String>,
+    pub(crate) left_out: Vec<String>,
+    pub(crate) created: bool,
+    pub(crate) process_metrics: bool,
     #[cfg(feature = "tokio-metrics")]
     runtime: Option<tokio::runtime::RuntimeMetrics>,
 }
@@ -86,6 +88,7 @@ impl Builder {
             program,
             global_labels: Vec::new(),
             summaries: Vec::new(),
+            left_out: Vec::new(),
             created: true,
             process_metrics: true,
             #[cfg(feature = "tokio-metrics")]
@@ -124,6 +127,31 @@ impl Builder {
         self
     }
 
+    /// Leaves out the families whose name is `pattern`, or starts with it if it ends in `*`: what a library that the
+    /// program uses in part would put on its page at zero. They are not in the catalogue, and recording to them does
+    /// nothing; contradictions among them are found all the same. May be called again for more names.
+    ///
+    /// ```
+    /// instrument_core::metrics! {
+    ///     /// Jobs that were run.
+    ///     static RUNS: Counter = "docs_jobs_total";
+    ///     /// Orders that were sent.
+    ///     static ORDERS: Counter = "docs_orders_total";
+    /// }
+    ///
+    /// let exporter = instrument_core::Builder::new().leave_out("docs_jobs_*").install()?;
+    /// RUNS.inc();
+    /// ORDERS.inc();
+    /// let page = exporter.render();
+    /// assert!(page.contains("docs_orders_total 1\n") && !page.contains("docs_jobs"));
+    /// # Ok::<(), instrument_core::InstallError>(())
+    /// ```
+    #[must_use]
+    pub fn leave_out(mut self, pattern: &str) -> Self {
+        self.left_out.push(pattern.to_owned());
+        self
+    }
+
     /// Whether `OpenMetrics` pages say when each series began, in a line `…_created`; they do by default. Prometheus
     /// keeps such a line as one more series, unless told to use it as the start of the counter.
     #[must_use]
@@ -147,33 +175,46 @@ impl Builder {
         self
     }
 
+    pub(crate) fn chosen(&self) -> Chosen {
+        Chosen {
+            process: self.process_metrics,
+            #[cfg(feature = "tokio-metrics")]
+            runtime: self.runtime.is_some(),
+        }
+    }
+
+    pub(crate) fn storage(&self) -> storage::Options {
+        storage::Options {
+            global_labels: self.global_labels.clone(),
+            summaries: self.summaries.clone(),
+            created: self.created,
+            ..storage::Options::default()
+        }
+    }
+
     /// Installs. If another crate has set a global recorder before, the sites are bound to that one, and
     /// this exporter's page stays empty.
     ///
     /// # Errors
     /// As [`install`].
     pub fn install(self) -> Result<Exporter, InstallError> {
-        let catalogue = Catalogue::collect().map_err(InstallError::Conflicts)?;
+        let mut catalogue = Catalogue::collect(&self.left_out).map_err(InstallError::Conflicts)?;
         if INSTALLED.swap(true, Ordering::AcqRel) {
             return Err(InstallError::AlreadyInstalled);
         }
-        let options = storage::Options {
-            global_labels: self.global_labels,
-            summaries: self.summaries,
-            created: self.created,
-            ..storage::Options::default()
-        };
-        let recorder = storage::build(&catalogue, options).map_err(InstallError::Upkeep)?;
+        let recorder = storage::build(&catalogue, self.storage()).map_err(InstallError::Upkeep)?;
         if metrics::set_global_recorder(recorder.clone()).is_ok() {
-            rows::register_with(recorder.clone());
+            storage::set_global(recorder.clone());
         } else {
             tracing::warn!("another recorder was installed before; this page will stay empty");
         }
-        metrics::with_recorder(|recorder| storage::bind(&catalogue, recorder));
+        storage::bind(&catalogue);
         rows::bind(&catalogue);
         configured::bind(&catalogue);
-        catalogue.sites().for_each(|site| site.set_enabled(true));
-        let observer = Observer::new(&self.program, &catalogue, self.process_metrics);
+        catalogue.sites().for_each(Site::bind);
+        let chosen = self.chosen();
+        let observer = Observer::new(&self.program, &catalogue, chosen);
+        catalogue.add_computed(chosen);
         #[cfg(feature = "tokio-metrics")]
         let observer = observer.with_runtime(self.runtime);
         Ok(Exporter(Arc::new(Inner {
@@ -258,7 +299,9 @@ impl Exporter {
         let sites = catalogue
             .sites()
             .filter(|site| site.paths().iter().any(|path| chosen(path)));
-        families.count() + sites.inspect(|site| site.set_enabled(enabled)).count()
+        let count = families.count() + sites.inspect(|site| site.plan.set_enabled(enabled)).count();
+        catalogue.sites().for_each(Site::refresh);
+        count
     }
 
     /// Makes the program unready whenever the returned heartbeat has not beaten for `limit`.

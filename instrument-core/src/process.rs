@@ -1,73 +1,131 @@
 //! The `process_*` families of Prometheus' client libraries, read from `/proc` at each scrape. Nothing where there is none.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read as _;
+use std::sync::OnceLock;
 
-use crate::exposition::Computed;
-use crate::observe::family;
+use crate::metric::{Kind, Place};
+use crate::observe::Own;
 
 /// Clock ticks in `/proc`: 100 a second for every program on Linux, whatever the kernel's own.
 const USER_HZ: f64 = 100.0;
 
-/// Every family of which the numbers can be read.
-pub(crate) fn families() -> Vec<Computed> {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
-    let kernel = fs::read_to_string("/proc/stat").unwrap_or_default();
-    // The directory is open itself while it is read.
-    let fds = fs::read_dir("/proc/self/fd").map(|fds| fds.count().saturating_sub(1) as f64);
-    let (cpu, started) = times(&stat).unzip();
-    let started = boot(&kernel).zip(started).map(|(boot, since)| boot + since);
-    let one = |name, kind, help, value: Option<f64>| {
-        value.map(|value| family(name, kind, help, vec![(String::new(), value)]))
-    };
-    [
-        one(
-            "process_cpu_seconds_total",
-            "counter",
-            "CPU time in user and system mode.",
+/// By name.
+pub(crate) static FAMILIES: [Own; 7] = [
+    Own {
+        name: "process_cpu_seconds_total",
+        kind: Kind::Counter,
+        help: "CPU time in user and system mode.",
+        labels: &[],
+        place: Place::here(),
+        write: |scrape, sink| sink.put_known(scrape.process.cpu),
+    },
+    Own {
+        name: "process_max_fds",
+        kind: Kind::Gauge,
+        help: "Most file descriptors that may be open.",
+        labels: &[],
+        place: Place::here(),
+        write: |scrape, sink| sink.put_known(scrape.process.max_fds),
+    },
+    Own {
+        name: "process_open_fds",
+        kind: Kind::Gauge,
+        help: "Open file descriptors.",
+        labels: &[],
+        place: Place::here(),
+        write: |scrape, sink| sink.put_known(scrape.process.open_fds),
+    },
+    Own {
+        name: "process_resident_memory_bytes",
+        kind: Kind::Gauge,
+        help: "Memory that is in RAM.",
+        labels: &[],
+        place: Place::here(),
+        write: |scrape, sink| sink.put_known(scrape.process.resident),
+    },
+    Own {
+        name: "process_start_time_seconds",
+        kind: Kind::Gauge,
+        help: "When the process was started, in unix time.",
+        labels: &[],
+        place: Place::here(),
+        write: |scrape, sink| sink.put_known(scrape.process.started),
+    },
+    Own {
+        name: "process_threads",
+        kind: Kind::Gauge,
+        help: "Threads of the process.",
+        labels: &[],
+        place: Place::here(),
+        write: |scrape, sink| sink.put_known(scrape.process.threads),
+    },
+    Own {
+        name: "process_virtual_memory_bytes",
+        kind: Kind::Gauge,
+        help: "Memory that is mapped.",
+        labels: &[],
+        place: Place::here(),
+        write: |scrape, sink| sink.put_known(scrape.process.mapped),
+    },
+];
+
+/// What can be read of the process.
+#[derive(Debug, Default)]
+pub(crate) struct Status {
+    cpu: Option<f64>,
+    max_fds: Option<f64>,
+    open_fds: Option<f64>,
+    resident: Option<f64>,
+    started: Option<f64>,
+    threads: Option<f64>,
+    mapped: Option<f64>,
+}
+
+impl Status {
+    /// Reads it, with one buffer for all files.
+    pub(crate) fn read() -> Self {
+        let mut buffer = String::with_capacity(8 * 1024);
+        let stat = read(&mut buffer, "/proc/self/stat").and_then(times);
+        let (cpu, since_boot) = stat.unzip();
+        let max_fds = read(&mut buffer, "/proc/self/limits").and_then(max_fds);
+        let started = boot(&mut buffer)
+            .zip(since_boot)
+            .map(|(boot, since)| boot + since);
+        let status = read(&mut buffer, "/proc/self/status").unwrap_or_default();
+        Self {
             cpu,
-        ),
-        one(
-            "process_max_fds",
-            "gauge",
-            "Most file descriptors that may be open.",
-            max_fds(&limits),
-        ),
-        one(
-            "process_open_fds",
-            "gauge",
-            "Open file descriptors.",
-            fds.ok(),
-        ),
-        one(
-            "process_resident_memory_bytes",
-            "gauge",
-            "Memory that is in RAM.",
-            bytes(&status, "VmRSS:"),
-        ),
-        one(
-            "process_start_time_seconds",
-            "gauge",
-            "When the process was started, in unix time.",
+            max_fds,
+            open_fds: open_fds(),
+            resident: bytes(status, "VmRSS:"),
             started,
-        ),
-        one(
-            "process_threads",
-            "gauge",
-            "Threads of the process.",
-            field(&status, "Threads:"),
-        ),
-        one(
-            "process_virtual_memory_bytes",
-            "gauge",
-            "Memory that is mapped.",
-            bytes(&status, "VmSize:"),
-        ),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+            threads: field(status, "Threads:"),
+            mapped: bytes(status, "VmSize:"),
+        }
+    }
+}
+
+fn read<'a>(buffer: &'a mut String, path: &str) -> Option<&'a str> {
+    buffer.clear();
+    File::open(path).ok()?.read_to_string(buffer).ok()?;
+    Some(buffer)
+}
+
+/// The kernel tells the number as the size of the directory since Linux 6.2. Before, that is 0, and they are counted;
+/// the directory is open itself meanwhile.
+fn open_fds() -> Option<f64> {
+    const FOLDER: &str = "/proc/self/fd";
+    match fs::metadata(FOLDER).ok()?.len() {
+        0 => Some(fs::read_dir(FOLDER).ok()?.count().saturating_sub(1) as f64),
+        open => Some(open as f64),
+    }
+}
+
+/// When the machine was started, in unix time. Read once: the kernel moves it whenever the wall clock is set, and a
+/// process does not start anew then.
+fn boot(buffer: &mut String) -> Option<f64> {
+    static BOOT: OnceLock<Option<f64>> = OnceLock::new();
+    *BOOT.get_or_init(|| field(read(buffer, "/proc/stat")?, "btime "))
 }
 
 /// CPU seconds, and seconds from boot to start; fields 14, 15 and 22 of proc(5)'s stat.
@@ -78,10 +136,6 @@ fn times(stat: &str) -> Option<(f64, f64)> {
         after_name.split_whitespace().nth(number - 3)?.parse().ok()
     };
     Some(((field(14)? + field(15)?) / USER_HZ, field(22)? / USER_HZ))
-}
-
-fn boot(kernel: &str) -> Option<f64> {
-    field(kernel, "btime ")
 }
 
 /// The number after `label` at the start of a line.
@@ -129,15 +183,18 @@ mod tests {
         let limits = |soft| format!("Limit  Soft  Hard\nMax open files   {soft}  4096  files\n");
         assert_eq!(max_fds(&limits("1024")), Some(1024.0));
         assert_eq!(max_fds(&limits("unlimited")), Some(f64::INFINITY));
-        assert_eq!(boot("cpu 1\nbtime 1700000000\n"), Some(1.7e9));
+        assert_eq!(field("cpu 1\nbtime 1700000000\n", "btime "), Some(1.7e9));
     }
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn this_process_has_all_of_them() {
-        let families = families();
-        assert_eq!(families.len(), 7);
-        assert!(families.iter().all(|family| family.samples[0].1 >= 0.0));
-        assert!(families.is_sorted_by_key(|family| family.name));
+    fn descriptors_are_counted_as_they_are_opened() {
+        let before = open_fds().expect("there is a /proc");
+        let files: Vec<File> = (0..40)
+            .map(|_| File::open("/dev/null").expect("it is there"))
+            .collect();
+        let after = open_fds().expect("there is a /proc");
+        assert!(after >= before + 30.0, "{before} then {after}");
+        drop(files);
     }
 }

@@ -2,81 +2,87 @@
 
 use tokio::runtime::RuntimeMetrics;
 
-use crate::exposition::{Computed, labels};
-use crate::observe::family;
+use crate::exposition::Sink;
+use crate::label::{Domain, Label};
+use crate::metric::{Kind, Place};
+use crate::observe::Own;
 
-/// Every family, by name.
-pub(crate) fn families(runtime: &RuntimeMetrics) -> Vec<Computed> {
-    let plain = |value: usize| vec![(String::new(), value as f64)];
-    let of_workers = |value: &dyn Fn(usize) -> f64| {
-        let worker = |worker: usize| {
-            let label = worker.to_string();
-            (labels(&[("worker", &label)]), value(worker))
-        };
-        (0..runtime.num_workers()).map(worker).collect()
+const WORKER: Label = Label {
+    key: "worker",
+    domain: Domain::Free,
+};
+
+/// By name.
+pub(crate) static FAMILIES: [Own; 5] = [
+    Own {
+        name: "tokio_alive_tasks",
+        kind: Kind::Gauge,
+        help: "Tasks that are not done.",
+        labels: &[],
+        place: Place::here(),
+        write: |scrape, sink| {
+            let tasks = scrape.runtime.map(RuntimeMetrics::num_alive_tasks);
+            sink.put_known(tasks.map(|tasks| tasks as f64));
+        },
+    },
+    Own {
+        name: "tokio_global_queue_depth",
+        kind: Kind::Gauge,
+        help: "Tasks that wait in the queue of all workers.",
+        labels: &[],
+        place: Place::here(),
+        write: |scrape, sink| {
+            let queued = scrape.runtime.map(RuntimeMetrics::global_queue_depth);
+            sink.put_known(queued.map(|queued| queued as f64));
+        },
+    },
+    Own {
+        name: "tokio_worker_busy_seconds_total",
+        kind: Kind::Counter,
+        help: "Time that a worker has spent on tasks.",
+        labels: &[WORKER],
+        place: Place::here(),
+        write: |scrape, sink| {
+            of_workers(scrape.runtime, sink, |runtime, worker| {
+                runtime.worker_total_busy_duration(worker).as_secs_f64()
+            });
+        },
+    },
+    Own {
+        name: "tokio_worker_parks_total",
+        kind: Kind::Counter,
+        help: "How often a worker has gone to sleep for want of tasks.",
+        labels: &[WORKER],
+        place: Place::here(),
+        write: |scrape, sink| {
+            of_workers(scrape.runtime, sink, |runtime, worker| {
+                runtime.worker_park_count(worker) as f64
+            });
+        },
+    },
+    Own {
+        name: "tokio_workers",
+        kind: Kind::Gauge,
+        help: "Worker threads of the runtime.",
+        labels: &[],
+        place: Place::here(),
+        write: |scrape, sink| {
+            let workers = scrape.runtime.map(RuntimeMetrics::num_workers);
+            sink.put_known(workers.map(|workers| workers as f64));
+        },
+    },
+];
+
+fn of_workers(
+    runtime: Option<&RuntimeMetrics>,
+    sink: &mut Sink<'_>,
+    value: fn(&RuntimeMetrics, usize) -> f64,
+) {
+    let Some(runtime) = runtime else {
+        return;
     };
-    let tasks = runtime.num_alive_tasks();
-    let queued = runtime.global_queue_depth();
-    let busy = of_workers(&|worker| runtime.worker_total_busy_duration(worker).as_secs_f64());
-    let parks = of_workers(&|worker| runtime.worker_park_count(worker) as f64);
-    vec![
-        family(
-            "tokio_alive_tasks",
-            "gauge",
-            "Tasks that are not done.",
-            plain(tasks),
-        ),
-        family(
-            "tokio_global_queue_depth",
-            "gauge",
-            "Tasks that wait in the queue of all workers.",
-            plain(queued),
-        ),
-        family(
-            "tokio_worker_busy_seconds_total",
-            "counter",
-            "Time that a worker has spent on tasks.",
-            busy,
-        ),
-        family(
-            "tokio_worker_parks_total",
-            "counter",
-            "How often a worker has gone to sleep for want of tasks.",
-            parks,
-        ),
-        family(
-            "tokio_workers",
-            "gauge",
-            "Worker threads of the runtime.",
-            plain(runtime.num_workers()),
-        ),
-    ]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tasks_and_workers_are_seen() {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .build()
-            .expect("threads can be started");
-        let (hold, released) = tokio::sync::oneshot::channel::<()>();
-        let task = runtime.spawn(released);
-        let families = families(&runtime.handle().metrics());
-        let get = |name: &str| {
-            let family = families.iter().find(|family| family.name == name);
-            family.map(|family| family.samples.clone())
-        };
-        assert_eq!(get("tokio_workers"), Some(vec![(String::new(), 2.0)]));
-        assert_eq!(get("tokio_alive_tasks"), Some(vec![(String::new(), 1.0)]));
-        assert_eq!(
-            get("tokio_worker_parks_total").map(|all| all.len()),
-            Some(2)
-        );
-        drop(hold);
-        assert!(runtime.block_on(task).expect("it does not panic").is_err());
+    for worker in 0..runtime.num_workers() {
+        let mut label = itoa::Buffer::new();
+        sink.put(&[("worker", label.format(worker))], value(runtime, worker));
     }
 }

@@ -3,9 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand};
+use instrument_core::CatalogueFormat;
 use thunes_scheduler::log::LogArgs;
 
+use crate::counterpart::prices::StepLength;
 use crate::prediction::HubProtocol;
 
 /// A trading loop over hourly bars, with metrics that tell the truth.
@@ -44,6 +47,17 @@ pub enum Command {
     },
     /// Serve a gateway that trades on paper.
     PaperGateway(PaperArgs),
+    /// Print everything that this program can emit, without starting it.
+    Metrics {
+        /// For tools, for people, as a page at zero, or as a `metric_relabel_configs` for Prometheus.
+        #[arg(
+            long,
+            value_name = "FORMAT",
+            default_value = "markdown",
+            value_parser = PossibleValuesParser::new(CatalogueFormat::NAMES).try_map(|name| name.parse::<CatalogueFormat>())
+        )]
+        format: CatalogueFormat,
+    },
     /// Train the model anew from the shipped bars, and write its two files.
     Train {
         /// The folder to write to.
@@ -102,12 +116,18 @@ pub struct RunArgs {
     /// Seconds between cycles of a replay; 0 for as fast as it goes.
     #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = pace, allow_negative_numbers = true)]
     pub pace: Duration,
+    /// How much of the market's time passes from one cycle of a replay to the next.
+    #[arg(long, value_enum, default_value_t, conflicts_with = "live")]
+    pub replay_step: StepLength,
     /// Second of each minute at which a cycle starts when prices are the market's own.
     #[arg(long, value_name = "0..59", default_value_t = crate::schedule::SECOND, value_parser = clap::value_parser!(u8).range(0..=59))]
     pub second: u8,
     /// End after so many cycles, with a summary.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub cycles: Option<u64>,
+    /// Write the metrics page there at the end.
+    #[arg(long, value_name = "FILE")]
+    pub page_file: Option<PathBuf>,
     /// Lots of each order.
     #[arg(long, value_name = "LOTS", default_value = "0.1", value_parser = volume, allow_negative_numbers = true)]
     pub volume: f64,
@@ -117,6 +137,10 @@ pub struct RunArgs {
     /// File with the key that signs orders; the gateway must have the same.
     #[arg(long, env = "SENTINEL_RISK_KEY_FILE", value_name = "FILE")]
     pub risk_key_file: Option<PathBuf>,
+    /// Check a LAB beside the trading, as thunes-scheduler does: its configuration, TOML with a table `[lab]`. Nothing
+    /// that happens there holds up a cycle.
+    #[arg(long, env = "LAB_CONFIG", value_name = "FILE")]
+    pub lab_config: Option<PathBuf>,
     /// Where state outlives the process [default: below `XDG_STATE_HOME`, by the gateway's address; in memory if the
     /// gateway is embedded].
     #[arg(long, env = "STATE_DIRECTORY", value_name = "DIR")]

@@ -6,8 +6,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use instrument_core::{LabelValue, loopback};
+use thunes_scheduler::crew::CrewConfig;
 
 use crate::cli::RunArgs;
+use crate::counterpart::prices::StepLength;
 use crate::gateway::signature::{KeyError, RiskKey};
 use crate::model::Model;
 use crate::prediction::HubProtocol;
@@ -91,6 +93,9 @@ pub enum ConfigError {
     /// The folder for state.
     #[error("state")]
     State(#[from] FolderError),
+    /// The configuration of the LAB.
+    #[error("--lab-config")]
+    Lab(#[from] thunes_scheduler::config::ConfigError),
 }
 
 /// What the daemon runs with. A missing endpoint means its embedded counterpart.
@@ -106,6 +111,8 @@ pub struct Config {
     pub limits: Limits,
     /// Time between cycles of a replay.
     pub pace: Duration,
+    /// How much market time lies between two cycles of a replay.
+    pub replay_step: StepLength,
     /// Second of the minute at which a cycle on the wall clock starts.
     pub second: u8,
     /// After how many cycles to end; `None` for never.
@@ -128,6 +135,8 @@ pub struct Config {
     pub risk_key: Option<RiskKey>,
     /// Where state outlives the process; `None` for in memory.
     pub state_dir: Option<PathBuf>,
+    /// The LAB that is checked beside.
+    pub lab: Option<CrewConfig>,
 }
 
 impl Config {
@@ -186,6 +195,7 @@ impl Config {
                 positions: args.max_positions,
             },
             pace: args.pace,
+            replay_step: args.replay_step,
             second: args.second,
             cycles: args.cycles,
             metrics: metrics_addresses(args.metrics_host, args.metrics_port)?,
@@ -197,6 +207,7 @@ impl Config {
             gateway,
             risk_key: risk_key.map_err(ConfigError::RiskKey)?,
             state_dir,
+            lab: args.lab_config.map(CrewConfig::lab_beside).transpose()?,
         })
     }
 }

@@ -1,6 +1,8 @@
 //! The program: reads what was typed, starts the right thing, and turns its end into an exit code.
 
+use std::fs::File;
 use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -13,6 +15,7 @@ use sentinel_daemon::gateway::signature::KeyError;
 use sentinel_daemon::run::{self, RunError};
 use sentinel_daemon::state::FolderError;
 use sentinel_daemon::{counterpart, history, model};
+use thunes_scheduler::guard;
 use thunes_scheduler::log::{self, LogLevelError};
 use tokio_util::sync::CancellationToken;
 
@@ -20,6 +23,9 @@ use tokio_util::sync::CancellationToken;
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
+    if let Some(code) = guard::asked() {
+        return code;
+    }
     let cli = Cli::parse();
     match start(cli) {
         Ok(()) => ExitCode::SUCCESS,
@@ -31,6 +37,10 @@ fn main() -> ExitCode {
 }
 
 fn start(cli: Cli) -> anyhow::Result<()> {
+    if let Some(Command::Metrics { format }) = cli.command {
+        announce(&program().describe(format).context("metrics")?);
+        return Ok(());
+    }
     log::start(&cli.log)?;
     let runtime = tokio::runtime::Runtime::new().context("cannot start the async runtime")?;
     let ended = runtime.block_on(async {
@@ -48,6 +58,8 @@ fn start(cli: Cli) -> anyhow::Result<()> {
                 counterpart::serve_gateway(args, stop, announce).await
             }
             Some(Command::Train { out }) => train(&out),
+            // Answered above, as nothing needs to run for it.
+            Some(Command::Metrics { .. }) => Ok(()),
         }
     });
     // What is left over, such as a connection that does not end, must not hold up the exit.
@@ -55,16 +67,59 @@ fn start(cli: Cli) -> anyhow::Result<()> {
     ended
 }
 
+fn program() -> Builder {
+    Builder::new().program(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))
+}
+
 async fn trade(args: RunArgs, stop: CancellationToken) -> anyhow::Result<()> {
+    let page = args.page_file.as_deref().map(PageFile::create);
+    let page = page.transpose()?;
     let config = Config::resolve(args)?;
-    let program = Builder::new().program(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
+    let mut program = program();
+    if config.lab.is_none() {
+        for family in thunes_scheduler::FAMILIES {
+            program = program.leave_out(family);
+        }
+    }
     let exporter = program.install().context("metrics")?;
     let summary = run::run(config, &exporter, stop, announce).await?;
     announce(&summary.to_string());
-    Ok(())
+    page.map_or(Ok(()), |page| page.write(&summary.page))
 }
 
-fn train(out: &std::path::Path) -> anyhow::Result<()> {
+/// Where the last page goes; made at the start, as a mistake in its name should not show at the end.
+struct PageFile {
+    path: PathBuf,
+    file: File,
+}
+
+/// A file for the page that cannot be made.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write {}; give another file with --page-file", path.display())]
+struct PageFileError {
+    path: PathBuf,
+    source: io::Error,
+}
+
+impl PageFile {
+    fn create(path: &Path) -> Result<Self, PageFileError> {
+        let file = File::create(path).map_err(|source| PageFileError {
+            path: path.to_owned(),
+            source,
+        })?;
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+        })
+    }
+
+    fn write(mut self, page: &str) -> anyhow::Result<()> {
+        let written = self.file.write_all(page.as_bytes());
+        written.with_context(|| format!("cannot write {}", self.path.display()))
+    }
+}
+
+fn train(out: &Path) -> anyhow::Result<()> {
     let (model, evaluation) = model::train::train(history::eurusd())?;
     model::train::write(out, &model, &evaluation)?;
     announce(&format!(
@@ -86,6 +141,7 @@ fn exit_code(error: &anyhow::Error) -> u8 {
             || cause.is::<KeyError>()
             || cause.is::<FolderError>()
             || cause.is::<LogLevelError>()
+            || cause.is::<PageFileError>()
             || cause.is::<counterpart::BindError>()
             || matches!(
                 cause.downcast_ref(),

@@ -8,7 +8,7 @@ use reqwest::{Client, RequestBuilder};
 
 use crate::bar::Bar;
 use crate::config::Secret;
-use crate::counterpart::prices::{NEXT_HEADER, NOW_HEADER};
+use crate::counterpart::prices::{NEXT_HEADER, NOW_HEADER, StepLength};
 use crate::http::{self, CallError};
 use crate::metrics::{self, Endpoint};
 
@@ -24,6 +24,7 @@ pub struct Vendor {
     client: Client,
     base: String,
     token: Option<Secret>,
+    step: StepLength,
 }
 
 /// The two market times that a replaying price server sends along.
@@ -45,16 +46,21 @@ pub struct Fetched {
 }
 
 impl Vendor {
-    /// A client of the vendor at `base`, without a trailing path.
+    /// A client of the vendor at `base`, without a trailing path; `step` is what it asks for should that be a replay.
     ///
     /// # Errors
     /// TLS could not be set up.
-    pub fn new(base: &str, token: Option<Secret>) -> Result<Self, reqwest::Error> {
+    pub fn new(
+        base: &str,
+        token: Option<Secret>,
+        step: StepLength,
+    ) -> Result<Self, reqwest::Error> {
         let base = base.trim_end_matches('/').to_owned();
         Ok(Self {
             client: http::client(&base, TIMEOUT)?,
             base,
             token,
+            step,
         })
     }
 
@@ -91,6 +97,11 @@ impl Vendor {
         let mut query = vec![("interval", "1h".to_owned()), ("fmt", "json".to_owned())];
         query.extend(now.map(|now| ("from", (now - SPAN).to_string())));
         query.extend(at.map(|at| ("to", at.to_string())));
+        // The present has no steps; it is asked for up to now and no further.
+        let may_be_a_replay = at.is_some() || now.is_none();
+        if may_be_a_replay && self.step == StepLength::Minute {
+            query.push(("step", "minute".to_owned()));
+        }
         query.extend(
             self.token
                 .as_ref()
@@ -173,7 +184,8 @@ mod tests {
 
     #[test]
     fn the_token_is_in_the_query_and_nowhere_else() {
-        let vendor = Vendor::new("http://127.0.0.1:1/", Some(Secret::new("s3cret"))).unwrap();
+        let token = Some(Secret::new("s3cret"));
+        let vendor = Vendor::new("http://127.0.0.1:1/", token, StepLength::Hour).unwrap();
         assert!(!format!("{vendor:?}").contains("s3cret"));
         let request = vendor
             .request("EURUSD", Some(2_000_000), Some(2_000_000))
@@ -183,5 +195,19 @@ mod tests {
             request.url().as_str(),
             "http://127.0.0.1:1/api/intraday/EURUSD.FOREX?interval=1h&fmt=json&from=185600&to=2000000&api_token=s3cret"
         );
+    }
+
+    #[test]
+    fn steps_are_asked_of_what_may_be_a_replay_only() {
+        let vendor = Vendor::new("http://127.0.0.1:1", None, StepLength::Minute).unwrap();
+        for (now, at, asks) in [
+            (None, None, true),
+            (Some(2_000_000), Some(2_000_000), true),
+            (Some(2_000_000), None, false),
+        ] {
+            let request = vendor.request("EURUSD", now, at).build().unwrap();
+            let query = request.url().query().unwrap_or_default();
+            assert_eq!(query.contains("step=minute"), asks, "{query}");
+        }
     }
 }

@@ -113,7 +113,16 @@ impl Running {
         Self::spawn(command.args(args), environment)
     }
 
-    fn spawn(command: &mut Command, environment: &[(&str, &str)]) -> Self {
+    /// Starts a program that is not ours, which is looked for where the system looks for programs.
+    ///
+    /// # Panics
+    /// It does not start.
+    #[must_use]
+    pub fn other(name: &str, args: &[&str]) -> Self {
+        Self::spawn(Command::new(name).args(args), &[])
+    }
+
+    pub(crate) fn spawn(command: &mut Command, environment: &[(&str, &str)]) -> Self {
         static STARTED: AtomicU32 = AtomicU32::new(0);
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
         let state = Folder::new(&format!("state-{number}"));
@@ -337,7 +346,7 @@ impl Counterpart {
 }
 
 /// Takes the names away that the programs read from the environment, so that a test's machine does not matter.
-fn clean(command: &mut Command) {
+pub(crate) fn clean(command: &mut Command) {
     for name in [
         "HUB_HOST",
         "HUB_PORT",
@@ -351,6 +360,8 @@ fn clean(command: &mut Command) {
         "SENTINEL_RISK_KEY_FILE",
         "LOG_LEVEL",
         "LOG_FORMAT",
+        "LAB_CONFIG",
+        "THUNES_CONFIG",
     ] {
         command.env_remove(name);
     }

@@ -274,25 +274,57 @@ fn formats_differ_only_where_they_must() {
     );
 }
 
+/// A computed family of one sample, if it is known.
+pub(crate) struct Fixed(&'static str, Option<f64>);
+
+impl Computed for Fixed {
+    fn name(&self) -> &'static str {
+        self.0
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Gauge
+    }
+
+    fn help(&self) -> &'static str {
+        "Computed."
+    }
+
+    fn write(&self, sink: &mut Sink<'_>) {
+        sink.put_known(self.1);
+        if let Some(value) = self.1 {
+            sink.put(&[("k", "\"")], value);
+        }
+    }
+}
+
 #[test]
 fn a_registered_family_wins_over_a_computed_one() {
-    let recorder = recorder(Options::default());
+    let pairs = [("env", "x"), ("k", "overridden"), ("env", "y")];
+    let recorder = recorder(Options {
+        global_labels: pairs
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .to_vec(),
+        ..Options::default()
+    });
     recorder
         .register_gauge(&key("process_threads", &[]), &METADATA)
         .set(3.0);
-    let computed = |name| Computed {
-        name,
-        kind: "gauge",
-        help: "Computed.",
-        samples: vec![(labels(&[("k", "\"")]), 1.5)],
-    };
+    let all = [
+        Fixed("a", Some(1.5)),
+        Fixed("n", None),
+        Fixed("process_threads", Some(1.0)),
+        Fixed("z", Some(f64::NAN)),
+    ];
     let mut out = String::new();
-    let all = [computed("a"), computed("process_threads"), computed("z")];
-    page(&mut out, &recorder.registry().page(), &all, Format::Text);
+    page(&mut out, &recorder.registry().page(), all, Format::Text);
     assert_eq!(
         out,
-        "# HELP a Computed.\n# TYPE a gauge\na{k=\"\\\"\"} 1.5\n# TYPE process_threads gauge\nprocess_threads 3\n\
-         # HELP z Computed.\n# TYPE z gauge\nz{k=\"\\\"\"} 1.5\n"
+        "# HELP a Computed.\n# TYPE a gauge\n\
+         a{env=\"y\",k=\"overridden\"} 1.5\na{env=\"y\",k=\"\\\"\"} 1.5\n\
+         # TYPE process_threads gauge\nprocess_threads{env=\"y\",k=\"overridden\"} 3\n\
+         # HELP z Computed.\n# TYPE z gauge\n\
+         z{env=\"y\",k=\"overridden\"} NaN\nz{env=\"y\",k=\"\\\"\"} NaN\n"
     );
 }
 

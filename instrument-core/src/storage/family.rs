@@ -1,5 +1,6 @@
 //! What the page consists of: families, their series, and the text of each line up to its number. Cold.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::arena::Place;
@@ -10,26 +11,31 @@ use super::sorted::{Chunk, Keyed, Sorted};
 use super::summary::Summary;
 use crate::exposition::{Format, text};
 
-/// All families at one moment, cheap to copy.
-#[derive(Clone, Default)]
+/// All families. Only renders see it.
 pub(crate) struct Page {
-    pub(super) families: Sorted<Family>,
+    pub(super) families: BTreeMap<Arc<str>, Family>,
     /// Whether `OpenMetrics` pages tell when each series began.
     pub(super) created: bool,
+    /// Labels of every series, with valid keys.
+    pub(super) global_labels: Vec<(String, String)>,
 }
 
 impl Page {
     pub(crate) fn family(&self, name: &str) -> Option<&Family> {
-        self.families.get(name).map(|family| &**family)
+        self.families.get(name)
     }
 
     /// By name.
     pub(crate) fn families(&self) -> impl Iterator<Item = &Family> {
-        self.families.iter().map(|family| &**family)
+        self.families.values()
     }
 
     pub(crate) const fn has_created(&self) -> bool {
         self.created
+    }
+
+    pub(crate) fn global_labels(&self) -> &[(String, String)] {
+        &self.global_labels
     }
 }
 
@@ -72,32 +78,17 @@ impl Shape {
 }
 
 /// Series of one name.
-#[derive(Clone)]
 pub(crate) struct Family {
     pub(super) name: Arc<str>,
-    /// The name before it was made valid.
-    pub(super) raw: Arc<str>,
-    pub(super) shape: Shape,
+    shape: Shape,
     pub(super) help: Option<Arc<str>>,
-    /// The label keys in the order of the page.
-    pub(super) keys: Vec<String>,
-    pub(super) series: Sorted<Series>,
+    pub(super) series: Sorted<Arc<Series>>,
     /// `le="0.5"} ` and so on, in both formats.
-    ladders: Arc<[Box<[String]>; 2]>,
-}
-
-impl Keyed for Family {
-    type Digest = ();
-
-    fn key(&self) -> &str {
-        &self.name
-    }
-
-    fn digest(_: &[Arc<Self>]) {}
+    ladders: [Box<[String]>; 2],
 }
 
 impl Family {
-    pub(super) fn new(name: &str, raw: &str, shape: Shape, help: Option<Arc<str>>) -> Self {
+    pub(super) fn new(name: Arc<str>, shape: Shape, help: Option<Arc<str>>) -> Self {
         let ladder = |format| match &shape {
             Shape::Histogram(bounds) => bounds
                 .values()
@@ -108,12 +99,10 @@ impl Family {
             _ => Box::default(),
         };
         Self {
-            ladders: Arc::new([ladder(Format::Text), ladder(Format::OpenMetrics)]),
-            name: name.into(),
-            raw: raw.into(),
+            ladders: [ladder(Format::Text), ladder(Format::OpenMetrics)],
+            name,
             shape,
             help,
-            keys: Vec::new(),
             series: Sorted::default(),
         }
     }
@@ -151,24 +140,13 @@ impl Family {
     }
 
     /// The same, by many at once.
-    pub(crate) fn chunks(&self) -> impl Iterator<Item = &Chunk<Series>> {
+    pub(crate) fn chunks(&self) -> impl Iterator<Item = &Chunk<Arc<Series>>> {
         self.series.chunks()
     }
 
     /// The ends of a histogram's bucket lines.
     pub(crate) fn ladder(&self, format: Format) -> &[String] {
         &self.ladders[usize::from(format == Format::OpenMetrics)]
-    }
-
-    /// Puts labels into the order of the page: known keys first, as they came, then those not seen before.
-    pub(super) fn arrange(&mut self, labels: &mut [(String, String)]) {
-        for (key, _) in &*labels {
-            if !self.keys.contains(key) {
-                self.keys.push(key.clone());
-            }
-        }
-        let place = |key: &str| self.keys.iter().position(|known| known == key);
-        labels.sort_by_key(|(key, _)| place(key));
     }
 }
 
@@ -184,7 +162,7 @@ pub(crate) enum Value {
 /// One set of label values of a family.
 pub(crate) struct Series {
     /// The labels as on the page, without empty ones, which Prometheus takes for absent.
-    key: Box<str>,
+    pub(super) key: Arc<str>,
     /// The label keys that had to be changed to become valid.
     pub(super) raw: Option<Box<str>>,
     /// The starts of its lines, one after another: up to the number, or up to the last label of a histogram's bucket
@@ -230,14 +208,14 @@ impl Lines {
     }
 }
 
-impl Keyed for Series {
+impl Keyed for Arc<Series> {
     type Digest = Lines;
 
     fn key(&self) -> &str {
         &self.key
     }
 
-    fn digest(items: &[Arc<Self>]) -> Lines {
+    fn digest(items: &[Self]) -> Lines {
         let mut text = String::with_capacity(items.iter().map(|series| series.text.len()).sum());
         let starts = items.iter().map(|series| {
             let at = text.len();

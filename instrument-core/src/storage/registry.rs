@@ -1,17 +1,15 @@
 //! Where series are registered, and what is refused. Cold.
 //!
-//! Two locks, and no thread that records through a handle takes either:
-//! - `state`, to register a series; a render holds it while it copies one reference, so that a thread that registers
-//!   waits for another that does, but not for a page to be written;
-//! - a shard of `Index`, to find the handle of a key that is known: read by every uncached call of the facade's
-//!   macros, written only to add a key. Renders do not touch it.
+//! Threads that register wait for each other, on `state`, and on a shard of `Index` (`facade.rs`) where the facade's
+//! macros look for a key. Renders take neither; they learn of what is new by `changes`.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use metrics::Key;
 
+use super::changes::{Change, Changes, Current};
 use super::counter::Counter;
 use super::family::{Family, Page, Series, Shape, Value, identity};
 use super::gauge::Gauge;
@@ -67,6 +65,7 @@ pub(crate) struct Options {
 /// Everything registered.
 pub(crate) struct Registry {
     state: Mutex<State>,
+    changes: Changes,
     global_labels: Vec<(String, String)>,
     buckets: HashMap<String, Arc<Bounds>>,
     default_buckets: Arc<Bounds>,
@@ -76,15 +75,37 @@ pub(crate) struct Registry {
 
 #[derive(Default)]
 struct State {
-    page: Arc<Page>,
+    families: HashMap<Arc<str>, Known>,
     /// Every name that a line may start with, and whose it is.
     lines: HashMap<String, Arc<str>>,
     /// The first description of each name, for families that are not there yet.
     described: HashMap<String, Arc<str>>,
-    /// Series that are not on the page for now, by family and labels.
-    unlisted: HashMap<(String, String), Arc<Series>>,
     /// Names whose conflicts have been logged.
     logged: BTreeSet<String>,
+}
+
+/// A family and all its series, whether they are on the page or not.
+struct Known {
+    name: Arc<str>,
+    /// The name before it was made valid.
+    raw: String,
+    shape: Shape,
+    /// The label keys in the order of the page.
+    keys: Vec<String>,
+    series: HashMap<Arc<str>, Arc<Series>>,
+}
+
+impl Known {
+    /// Puts labels into the order of the page: known keys first, as they came, then those not seen before.
+    fn arrange(&mut self, labels: &mut [(String, String)]) {
+        for (key, _) in &*labels {
+            if !self.keys.contains(key) {
+                self.keys.push(key.clone());
+            }
+        }
+        let place = |key: &str| self.keys.iter().position(|known| known == key);
+        labels.sort_by_key(|(key, _)| place(key));
+    }
 }
 
 impl Registry {
@@ -98,10 +119,17 @@ impl Registry {
             summaries,
             created,
         } = options;
-        let mut state = State::default();
-        Arc::make_mut(&mut state.page).created = created;
+        let mut labels = BTreeMap::new();
+        for (key, value) in &global_labels {
+            labels.insert(name::label(key, None).into_owned(), value.clone());
+        }
         Ok(Self {
-            state: Mutex::new(state),
+            state: Mutex::default(),
+            changes: Changes::new(Page {
+                families: BTreeMap::new(),
+                created,
+                global_labels: labels.into_iter().collect(),
+            }),
             global_labels,
             buckets,
             default_buckets: Arc::new(Bounds::new(&FUNCTION_BUCKETS)),
@@ -117,9 +145,15 @@ impl Registry {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// All families as they are now.
-    pub(crate) fn page(&self) -> Arc<Page> {
-        Arc::clone(&self.state().page)
+    /// All families as they are now. While it is held, other renders wait, and nobody else.
+    pub(crate) fn page(&self) -> Current<'_> {
+        self.changes.page()
+    }
+
+    /// How many changes the page does not know of.
+    #[cfg(test)]
+    pub(super) fn unseen(&self) -> usize {
+        self.changes.unseen()
     }
 
     /// How many keys have been refused.
@@ -135,14 +169,11 @@ impl Registry {
         }
         let help: Arc<str> = help.into();
         state.described.insert(raw.to_owned(), Arc::clone(&help));
-        let name = name::metric(raw);
-        if state
-            .page
-            .family(&name)
-            .is_some_and(|family| &*family.raw == raw)
-            && let Some(family) = Arc::make_mut(&mut state.page).families.get_mut(&name)
+        if let Some(family) = state.families.get(&*name::metric(raw))
+            && family.raw == raw
         {
-            family.help = Some(help);
+            self.changes
+                .send(Change::Help(Arc::clone(&family.name), help));
         }
     }
 
@@ -166,44 +197,37 @@ impl Registry {
     /// Takes a series off the page, or puts it back. Its handles record all the while.
     pub(crate) fn list(&self, key: &Key, listed: bool) {
         let mut state = self.state();
-        let state = &mut *state;
-        let name = name::metric(key.name());
-        let Some(family) = Arc::make_mut(&mut state.page).families.get_mut(&name) else {
+        let Some(family) = state.families.get_mut(&*name::metric(key.name())) else {
             return;
         };
         let Ok((mut labels, _)) = self.labels(&family.name, &family.shape, key) else {
             return;
         };
         family.arrange(&mut labels);
-        let place = (name.into_owned(), identity(&labels));
-        if !listed {
-            let series = family.series.remove(&place.1);
-            state.unlisted.extend(series.map(|series| (place, series)));
-        } else if let Some(series) = state.unlisted.remove(&place) {
-            family.series.insert(series);
+        if let Some(series) = family.series.get(&*identity(&labels)) {
+            let (family, series) = (Arc::clone(&family.name), Arc::clone(series));
+            self.changes.send(if listed {
+                Change::List(family, series)
+            } else {
+                Change::Unlist(family, series)
+            });
         }
     }
 
     fn try_register(&self, state: &mut State, kind: Kind, key: &Key) -> Result<Value, Refused> {
         let name = name::metric(key.name());
-        if state.page.family(&name).is_none() {
-            let shape = self.shape(kind, &name);
-            claim(state, &name, &shape)?;
-            let help = state.described.get(key.name()).cloned();
-            let family = Family::new(&name, key.name(), shape, help);
-            Arc::make_mut(&mut state.page)
-                .families
-                .insert(Arc::new(family));
+        if !state.families.contains_key(&*name) {
+            self.add_family(state, kind, &name, key.name())?;
         }
-        let family = Arc::make_mut(&mut state.page)
+        let family = state
             .families
-            .get_mut(&name)
+            .get_mut(&*name)
             .expect("it is there or was just made");
         check(family, kind, key.name())?;
         let (mut labels, raw) = self.labels(&name, &family.shape, key)?;
         family.arrange(&mut labels);
         let identity = identity(&labels);
-        if let Some(series) = family.series.get(&identity) {
+        if let Some(series) = family.series.get(&*identity) {
             if series.raw == raw {
                 return Ok(series.value().clone());
             }
@@ -215,8 +239,36 @@ impl Registry {
         }
         let value = self.value(&family.shape);
         let series = Series::new(&name, &labels, raw, value.clone(), clock::unix_seconds());
-        family.series.insert(Arc::new(series));
+        let series = Arc::new(series);
+        family
+            .series
+            .insert(Arc::clone(&series.key), Arc::clone(&series));
+        self.changes
+            .send(Change::List(Arc::clone(&family.name), series));
         Ok(value)
+    }
+
+    fn add_family(
+        &self,
+        state: &mut State,
+        kind: Kind,
+        name: &str,
+        raw: &str,
+    ) -> Result<(), Refused> {
+        let shape = self.shape(kind, name);
+        let name = claim(state, name, &shape)?;
+        let help = state.described.get(raw).cloned();
+        let listed = Family::new(Arc::clone(&name), shape.clone(), help);
+        self.changes.send(Change::Family(Box::new(listed)));
+        let known = Known {
+            name: Arc::clone(&name),
+            raw: raw.to_owned(),
+            shape,
+            keys: Vec::new(),
+            series: HashMap::new(),
+        };
+        state.families.insert(name, known);
+        Ok(())
     }
 
     fn shape(&self, kind: Kind, name: &str) -> Shape {
@@ -231,11 +283,13 @@ impl Registry {
             {
                 Shape::Summary
             }
-            Kind::Histogram => {
-                let bounds = self.buckets.get(name).unwrap_or(&self.default_buckets);
-                Shape::Histogram(Arc::clone(bounds))
-            }
+            Kind::Histogram => Shape::Histogram(self.bounds(name)),
         }
+    }
+
+    /// The bounds of the buckets of a histogram with that name.
+    pub(crate) fn bounds(&self, name: &str) -> Arc<Bounds> {
+        Arc::clone(self.buckets.get(name).unwrap_or(&self.default_buckets))
     }
 
     fn value(&self, shape: &Shape) -> Value {
@@ -289,8 +343,8 @@ impl Registry {
 
 type Labels = (Vec<(String, String)>, Option<Box<str>>);
 
-/// Reserves the names of a family's lines.
-fn claim(state: &mut State, name: &str, shape: &Shape) -> Result<(), Refused> {
+/// Reserves the names of a family's lines, and returns its own.
+fn claim(state: &mut State, name: &str, shape: &Shape) -> Result<Arc<str>, Refused> {
     let lines: Vec<String> = shape
         .suffixes()
         .iter()
@@ -310,10 +364,10 @@ fn claim(state: &mut State, name: &str, shape: &Shape) -> Result<(), Refused> {
     state
         .lines
         .extend(lines.into_iter().map(|line| (line, Arc::clone(&family))));
-    Ok(())
+    Ok(family)
 }
 
-fn check(family: &Family, kind: Kind, raw: &str) -> Result<(), Refused> {
+fn check(family: &Known, kind: Kind, raw: &str) -> Result<(), Refused> {
     let same = match family.shape {
         Shape::Counter => kind == Kind::Counter,
         Shape::Gauge => kind == Kind::Gauge,
@@ -326,11 +380,11 @@ fn check(family: &Family, kind: Kind, raw: &str) -> Result<(), Refused> {
             wanted: kind.name(),
         });
     }
-    if *family.raw != *raw {
+    if family.raw != raw {
         return Err(Refused::Name {
             raw: raw.to_owned(),
             name: family.name.to_string(),
-            has: family.raw.to_string(),
+            has: family.raw.clone(),
         });
     }
     Ok(())

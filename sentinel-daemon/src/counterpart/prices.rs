@@ -1,7 +1,7 @@
 //! A price server: answers the vendor's intraday request from recorded bars, as if a past hour were now.
 //!
 //! The caller says what time it is with `to`, and learns from the reply's headers which time that was taken for and
-//! which comes next. The server keeps no clock and no session, so any number of callers replay at their own pace.
+//! which comes next, in steps of an hour or, as it asks with `step`, of a minute. The server keeps no clock and no session, so any number of callers replay at their own pace.
 
 mod replay;
 
@@ -14,13 +14,14 @@ use axum::middleware::from_fn_with_state as layer;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use clap::ValueEnum;
 use serde::Deserialize;
 use serde_json::json;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-pub use self::replay::{Prices, PricesError};
+pub use self::replay::{Prices, PricesError, StepLength};
 use super::traffic::{self, Route};
 
 /// Reply header with the market time the reply is for, unix seconds.
@@ -39,6 +40,7 @@ struct Parameters {
     fmt: Option<String>,
     from: Option<String>,
     to: Option<String>,
+    step: Option<String>,
 }
 
 /// Why a request is refused.
@@ -113,7 +115,7 @@ async fn intraday(
             accepted: "a time not after `to`",
         });
     }
-    let reply = prices.at(from, to);
+    let reply = prices.at(from, to, length(parameters.step)?);
     let headers = [
         (NOW_HEADER, reply.now.to_string()),
         (NEXT_HEADER, reply.next.to_string()),
@@ -138,6 +140,18 @@ fn require(
             accepted,
         })
     }
+}
+
+/// Of each step; the vendor has no such parameter, as the present needs none.
+fn length(got: Option<String>) -> Result<StepLength, Refusal> {
+    let Some(got) = got else {
+        return Ok(StepLength::default());
+    };
+    StepLength::from_str(&got, false).map_err(|_| Refusal::Parameter {
+        name: "step",
+        got,
+        accepted: "`hour` or `minute`",
+    })
 }
 
 fn seconds(name: &'static str, got: Option<String>) -> Result<Option<i64>, Refusal> {
@@ -262,6 +276,16 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn minutes_pass_while_a_bar_forms() {
+        let answer = hours(&format!("&step=minute&to={}", FRIDAY + 3_539)).await;
+        let (now, next) = (FRIDAY + 3_480, FRIDAY + 3_540);
+        assert_eq!((answer.now, answer.next), (Some(now), Some(next)));
+        let answer = hours(&format!("&step=minute&to={next}")).await;
+        assert_eq!((answer.now, answer.next), (Some(next), Some(SUNDAY)));
+        assert_eq!(bars(&answer).last().map(|bar| bar.time), Some(FRIDAY));
+    }
+
+    #[tokio::test]
     async fn time_before_the_replay_is_taken_for_its_first_step() {
         let answer = hours("&to=0").await;
         assert_eq!(answer.now, Some(FIRST_STEP));
@@ -311,6 +335,10 @@ mod tests {
             ("&interval=5m&fmt=json", "interval: `5m`; accepted: `1h`"),
             ("&fmt=json", "interval: ``; accepted: `1h`"),
             ("&interval=1h&fmt=csv", "fmt: `csv`; accepted: `json`"),
+            (
+                "&interval=1h&fmt=json&step=day",
+                "step: `day`; accepted: `hour` or `minute`",
+            ),
             (
                 "&interval=1h&fmt=json&from=noon",
                 "from: `noon`; accepted: a whole number of unix seconds",

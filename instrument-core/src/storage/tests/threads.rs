@@ -41,6 +41,7 @@ fn watch(recorder: &Recorder, done: &AtomicBool) {
                 Value::Gauge(_) | Value::Summary(_) => {}
             }
         }
+        drop(page);
         let text = text(recorder, Format::Text);
         let buckets = text.lines().filter(|line| line.starts_with("h_bucket"));
         let buckets: Vec<u64> = buckets

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use clap::ValueEnum;
 use jiff::Timestamp;
 use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
@@ -14,6 +15,25 @@ pub(super) const HOUR: i64 = 3_600;
 
 /// How far back a reply reaches when the caller does not say, seconds.
 pub(super) const REACH: i64 = 14 * 24 * HOUR;
+
+/// How much market time lies between two steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum StepLength {
+    /// A step for each bar, when it begins to form.
+    #[default]
+    Hour,
+    /// Sixty steps for each bar while it forms, as many as a daemon makes cycles on the market's own time.
+    Minute,
+}
+
+impl StepLength {
+    const fn seconds(self) -> i64 {
+        match self {
+            Self::Hour => HOUR,
+            Self::Minute => 60,
+        }
+    }
+}
 
 /// Recorded bars, part of which are replayed.
 #[derive(Debug, Clone)]
@@ -79,18 +99,26 @@ impl Prices {
     }
 
     /// What can be known at the latest step not after `to`: at the first step, if there is none.
-    pub(super) fn at(&self, from: Option<i64>, to: Option<i64>) -> Reply<'_> {
+    pub(super) fn at(&self, from: Option<i64>, to: Option<i64>, length: StepLength) -> Reply<'_> {
         let begun = to.map_or(0, |to| {
             self.bars[self.split..].partition_point(|bar| bar.time <= to)
         });
         let step = self.split + begun.saturating_sub(1);
         let forming = &self.bars[step];
-        let next = self.bars.get(step + 1).unwrap_or(&self.bars[self.split]);
+        let length = length.seconds();
+        let age = to.map_or(0, |to| to.saturating_sub(forming.time));
+        let now = forming.time + age.clamp(0, HOUR - length) / length * length;
+        let next_bar = self.bars.get(step + 1).unwrap_or(&self.bars[self.split]);
+        let still_forms = now + length < forming.time + HOUR;
         let from = from.unwrap_or(forming.time.saturating_sub(REACH));
         let first = self.bars[..step].partition_point(|bar| bar.time < from);
         Reply {
-            now: forming.time,
-            next: next.time,
+            now,
+            next: if still_forms {
+                now + length
+            } else {
+                next_bar.time
+            },
             closed: &self.bars[first..step],
             forming: (forming.time >= from).then(|| just_opened(forming)),
         }
@@ -167,14 +195,33 @@ mod tests {
     fn every_step_leads_to_the_next_and_back_to_the_first() {
         let prices = Prices::shipped();
         let first = history::eurusd()[history::TRAINING_BARS].time;
-        let mut now = first;
-        for expected in &history::eurusd()[history::TRAINING_BARS..] {
-            let reply = prices.at(None, Some(now));
-            assert_eq!(reply.now, expected.time);
-            assert!(reply.closed.iter().all(|bar| bar.time + HOUR <= now));
-            now = reply.next;
+        for (length, steps_of_a_bar) in [(StepLength::Hour, 1), (StepLength::Minute, 60)] {
+            let mut now = first;
+            for expected in &history::eurusd()[history::TRAINING_BARS..] {
+                for step in 0..steps_of_a_bar {
+                    let reply = prices.at(None, Some(now), length);
+                    assert_eq!(reply.now, expected.time + step * 60);
+                    assert!(reply.closed.iter().all(|bar| bar.time + HOUR <= now));
+                    assert_eq!(reply.forming, Some(just_opened(expected)));
+                    now = reply.next;
+                }
+            }
+            assert_eq!(now, first);
         }
-        assert_eq!(now, first);
+    }
+
+    #[test]
+    fn a_time_between_two_minutes_is_taken_for_the_earlier() {
+        let prices = Prices::shipped();
+        let first = history::eurusd()[history::TRAINING_BARS].time;
+        for (to, now) in [(-1, 0), (59, 0), (60, 60), (3_599, 3_540), (3_600, 3_600)] {
+            let reply = prices.at(None, Some(first + to), StepLength::Minute);
+            assert_eq!(reply.now, first + now);
+        }
+        for to in [i64::MIN, i64::MAX] {
+            let reply = prices.at(None, Some(to), StepLength::Minute);
+            assert!(reply.now >= first);
+        }
     }
 
     #[test]

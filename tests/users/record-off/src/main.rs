@@ -73,7 +73,8 @@ fn main() -> ExitCode {
     let page = exporter.render();
     let mut samples = page.lines().filter(|line| !line.starts_with('#'));
     let of_the_page = |line: &str| line.starts_with("instrument_") || line.starts_with("process_");
-    let silent = exporter.catalogue().families().next().is_none() && samples.all(of_the_page);
+    let mut families = exporter.catalogue().families();
+    let silent = families.all(|family| of_the_page(family.name)) && samples.all(of_the_page);
     if results == (Ok(1), Err(2), 4) && same_size && silent {
         ExitCode::SUCCESS
     } else {

@@ -62,5 +62,9 @@ fn every_conflict_is_told_with_both_places() {
     if std::env::var_os("CONFLICTS").is_some_and(|wanted| wanted == "overwrite") {
         std::fs::write(golden, &text).expect("the file can be written");
     }
-    assert_eq!(text, std::fs::read_to_string(golden).unwrap_or_default(), "{golden}");
+    assert_eq!(
+        text,
+        std::fs::read_to_string(golden).unwrap_or_default(),
+        "{golden}"
+    );
 }

@@ -13,7 +13,8 @@ use instrument_core::{Exporter, Samples};
 /// The installed exporter.
 pub(crate) fn exporter() -> &'static Exporter {
     static EXPORTER: OnceLock<Exporter> = OnceLock::new();
-    EXPORTER.get_or_init(|| instrument_core::install().expect("the metrics of a test do not conflict"))
+    EXPORTER
+        .get_or_init(|| instrument_core::install().expect("the metrics of a test do not conflict"))
 }
 
 /// A sample of the page.

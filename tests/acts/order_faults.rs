@@ -114,7 +114,10 @@ fn an_order_without_an_answer_is_settled_before_the_next() {
     for (fault, settlement) in [
         (OrderFault::AnswerLost, "filled"),
         (OrderFault::Lost, "not_executed"),
-        (OrderFault::Garbage, "filled"),
+        (
+            OrderFault::Mangled(|_| vec![b"\xff{not json".to_vec()]),
+            "filled",
+        ),
         (OrderFault::AnswerLate(Duration::from_secs(6)), "filled"),
     ] {
         let (moved, _) = after(fault.clone(), &gateway, &addr);

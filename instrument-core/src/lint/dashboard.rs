@@ -47,10 +47,9 @@ pub(crate) fn read(number: usize, root: &Node, scrape: f64) -> Option<Dashboard>
     reader.panels(model);
     // What an export brings along of library panels.
     for element in root.get("__elements").into_iter().flat_map(Node::children) {
-        element
-            .get("model")
-            .into_iter()
-            .for_each(|model| reader.panel(model));
+        if let Some(model) = element.get("model") {
+            reader.panel(model);
+        }
     }
     for variable in model
         .path(&["templating", "list"])
@@ -148,7 +147,9 @@ impl Reader {
         for panel in parent.items_of("panels") {
             self.panel(panel);
             let library = panel.path(&["libraryPanel", "model"]);
-            library.into_iter().for_each(|model| self.panel(model));
+            if let Some(model) = library {
+                self.panel(model);
+            }
             self.panels(panel);
         }
         for row in parent.items_of("rows") {

@@ -6,6 +6,7 @@ use crate::label::Label;
 use crate::link;
 use crate::metric::{Desc, Kind, Metric, Place};
 use crate::observe::{Chosen, Own};
+use crate::outcome::Outcomes;
 use crate::site::{Site, Use};
 use crate::storage::matches_pattern;
 
@@ -96,6 +97,8 @@ pub struct Family {
     /// The functions and declarations that feed it.
     pub sites: Vec<SiteOf>,
     pub(crate) metrics: Vec<&'static Metric>,
+    /// The labels of a family that this crate computes at each scrape.
+    computed: Option<&'static [Label]>,
     explicit_help: Option<(&'static str, Place)>,
     /// One call in so many is recorded.
     sample: u32,
@@ -121,6 +124,7 @@ impl Family {
             buckets: buckets(desc),
             sites: Vec::new(),
             metrics: Vec::new(),
+            computed: None,
             explicit_help: None,
             sample: 1,
         }
@@ -136,9 +140,37 @@ impl Family {
             buckets: &[],
             sites: vec![SiteOf { place, function }],
             metrics: Vec::new(),
+            computed: Some(own.labels),
             explicit_help: None,
             sample: 1,
         }
+    }
+
+    /// The values that a label can have, in the order of the source; `None` if they come with configuration or calls.
+    #[must_use]
+    pub fn values(&self, key: &str) -> Option<Vec<String>> {
+        let recorded = self.metrics.iter().map(|metric| metric.desc());
+        let recorded = recorded.map(|desc| (desc.labels, desc.outcomes));
+        let computed = self.computed.map(|labels| (labels, Outcomes::NONE));
+        let mut all = Vec::new();
+        for (labels, outcomes) in recorded.chain(computed) {
+            let values = match labels.iter().find(|label| label.key == key) {
+                Some(label) if label.domain.is_free() => return None,
+                Some(label) => label.values(),
+                None => outcomes.names().map(str::to_owned).collect(),
+            };
+            for value in values {
+                if !all.contains(&value) {
+                    all.push(value);
+                }
+            }
+        }
+        Some(all)
+    }
+
+    /// Whether it is read when the page is written, and not recorded.
+    pub(crate) const fn is_computed(&self) -> bool {
+        self.computed.is_some()
     }
 
     fn first_place(&self) -> Place {

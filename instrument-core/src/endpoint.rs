@@ -17,12 +17,16 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::sync::{Semaphore, watch};
 
 use crate::install::Exporter;
+use patience::Patience;
 
 mod negotiate;
 mod page;
+mod patience;
 
 /// A client that has not sent a request's head by then is cut off. Scrapers send it at once.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// A client that has not taken an answer by then is cut off. It is the time that Prometheus gives a scrape.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// More connections than this at a time are closed at once; each costs a descriptor of the trading process.
 const MOST_CONNECTIONS: usize = 512;
 /// Threads that write pages; requests beyond wait their turn.
@@ -194,6 +198,7 @@ async fn accept(listener: tokio::net::TcpListener, exporter: Exporter, free: Arc
                 let exporter = exporter.clone();
                 async move { Ok::<_, std::convert::Infallible>(page::answer(&exporter, &request).await) }
             });
+            let stream = Patience::new(stream, ANSWER_TIMEOUT);
             let served = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(HEAD_TIMEOUT)

@@ -13,6 +13,7 @@ use crate::exposition::{Format, Samples};
 use crate::health::{Health, Heartbeat};
 use crate::observe::{Chosen, Observer};
 use crate::rows;
+use crate::site::Site;
 use crate::storage::{self, matches_pattern};
 
 static INSTALLED: AtomicBool = AtomicBool::new(false);
@@ -50,12 +51,12 @@ pub fn install() -> Result<Exporter, InstallError> {
 /// `install()` with choices.
 #[derive(Debug, Clone)]
 pub struct Builder {
-    program: Program,
-    global_labels: Vec<(String, String)>,
-    summaries: Vec<String>,
-    left_out: Vec<String>,
-    created: bool,
-    process_metrics: bool,
+    pub(crate) program: Program,
+    pub(crate) global_labels: Vec<(String, String)>,
+    pub(crate) summaries: Vec<String>,
+    pub(crate) left_out: Vec<String>,
+    pub(crate) created: bool,
+    pub(crate) process_metrics: bool,
     #[cfg(feature = "tokio-metrics")]
     runtime: Option<tokio::runtime::RuntimeMetrics>,
 }
@@ -174,6 +175,23 @@ impl Builder {
         self
     }
 
+    pub(crate) fn chosen(&self) -> Chosen {
+        Chosen {
+            process: self.process_metrics,
+            #[cfg(feature = "tokio-metrics")]
+            runtime: self.runtime.is_some(),
+        }
+    }
+
+    pub(crate) fn storage(&self) -> storage::Options {
+        storage::Options {
+            global_labels: self.global_labels.clone(),
+            summaries: self.summaries.clone(),
+            created: self.created,
+            ..storage::Options::default()
+        }
+    }
+
     /// Installs. If another crate has set a global recorder before, the sites are bound to that one, and
     /// this exporter's page stays empty.
     ///
@@ -184,27 +202,17 @@ impl Builder {
         if INSTALLED.swap(true, Ordering::AcqRel) {
             return Err(InstallError::AlreadyInstalled);
         }
-        let options = storage::Options {
-            global_labels: self.global_labels,
-            summaries: self.summaries,
-            created: self.created,
-            ..storage::Options::default()
-        };
-        let recorder = storage::build(&catalogue, options).map_err(InstallError::Upkeep)?;
+        let recorder = storage::build(&catalogue, self.storage()).map_err(InstallError::Upkeep)?;
         if metrics::set_global_recorder(recorder.clone()).is_ok() {
-            rows::register_with(recorder.clone());
+            storage::set_global(recorder.clone());
         } else {
             tracing::warn!("another recorder was installed before; this page will stay empty");
         }
-        metrics::with_recorder(|recorder| storage::bind(&catalogue, recorder));
+        storage::bind(&catalogue);
         rows::bind(&catalogue);
         configured::bind(&catalogue);
-        catalogue.sites().for_each(|site| site.set_enabled(true));
-        let chosen = Chosen {
-            process: self.process_metrics,
-            #[cfg(feature = "tokio-metrics")]
-            runtime: self.runtime.is_some(),
-        };
+        catalogue.sites().for_each(Site::bind);
+        let chosen = self.chosen();
         let observer = Observer::new(&self.program, &catalogue, chosen);
         catalogue.add_computed(chosen);
         #[cfg(feature = "tokio-metrics")]
@@ -291,7 +299,9 @@ impl Exporter {
         let sites = catalogue
             .sites()
             .filter(|site| site.paths().iter().any(|path| chosen(path)));
-        families.count() + sites.inspect(|site| site.set_enabled(enabled)).count()
+        let count = families.count() + sites.inspect(|site| site.plan.set_enabled(enabled)).count();
+        catalogue.sites().for_each(Site::refresh);
+        count
     }
 
     /// Makes the program unready whenever the returned heartbeat has not beaten for `limit`.

@@ -60,14 +60,18 @@ pub mod lint;
 mod metric;
 mod observe;
 mod outcome;
+mod plan;
 mod process;
+mod reference;
 mod rows;
 #[cfg(feature = "tokio-metrics")]
 mod runtime;
 mod sample;
 pub mod shutdown;
 mod site;
+mod step;
 mod storage;
+mod texts;
 
 pub use catalogue::{
     Catalogue, Conflict, FUNCTION_BUCKETS, FUNCTION_CALLS, FUNCTION_CALLS_IN_FLIGHT,
@@ -82,6 +86,7 @@ pub use health::{Heartbeat, limit_for};
 pub use install::{Builder, Exporter, InstallError, install};
 pub use label::LabelValue;
 pub use metric::{Kind, Place};
+pub use reference::{CatalogueFormat, UnknownFormat};
 
 #[doc = include_str!("../docs/counted.md")]
 pub use instrument_macros::counted;

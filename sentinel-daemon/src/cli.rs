@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand};
+use instrument_core::CatalogueFormat;
 use thunes_scheduler::log::LogArgs;
 
 use crate::counterpart::prices::StepLength;
@@ -45,6 +47,17 @@ pub enum Command {
     },
     /// Serve a gateway that trades on paper.
     PaperGateway(PaperArgs),
+    /// Print everything that this program can emit, without starting it.
+    Metrics {
+        /// For tools, for people, as a page at zero, or as a `metric_relabel_configs` for Prometheus.
+        #[arg(
+            long,
+            value_name = "FORMAT",
+            default_value = "markdown",
+            value_parser = PossibleValuesParser::new(CatalogueFormat::NAMES).try_map(|name| name.parse::<CatalogueFormat>())
+        )]
+        format: CatalogueFormat,
+    },
     /// Train the model anew from the shipped bars, and write its two files.
     Train {
         /// The folder to write to.

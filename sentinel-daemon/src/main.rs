@@ -37,6 +37,10 @@ fn main() -> ExitCode {
 }
 
 fn start(cli: Cli) -> anyhow::Result<()> {
+    if let Some(Command::Metrics { format }) = cli.command {
+        announce(&program().describe(format).context("metrics")?);
+        return Ok(());
+    }
     log::start(&cli.log)?;
     let runtime = tokio::runtime::Runtime::new().context("cannot start the async runtime")?;
     let ended = runtime.block_on(async {
@@ -54,6 +58,8 @@ fn start(cli: Cli) -> anyhow::Result<()> {
                 counterpart::serve_gateway(args, stop, announce).await
             }
             Some(Command::Train { out }) => train(&out),
+            // Answered above, as nothing needs to run for it.
+            Some(Command::Metrics { .. }) => Ok(()),
         }
     });
     // What is left over, such as a connection that does not end, must not hold up the exit.
@@ -61,11 +67,15 @@ fn start(cli: Cli) -> anyhow::Result<()> {
     ended
 }
 
+fn program() -> Builder {
+    Builder::new().program(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))
+}
+
 async fn trade(args: RunArgs, stop: CancellationToken) -> anyhow::Result<()> {
     let page = args.page_file.as_deref().map(PageFile::create);
     let page = page.transpose()?;
     let config = Config::resolve(args)?;
-    let mut program = Builder::new().program(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
+    let mut program = program();
     if config.lab.is_none() {
         for family in thunes_scheduler::FAMILIES {
             program = program.leave_out(family);

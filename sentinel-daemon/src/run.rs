@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use instrument_core::{Exporter, Heartbeat, Samples, ServeError, limit_for};
@@ -19,7 +20,7 @@ use crate::embedded::{Counterparts, EmbeddedError};
 use crate::gateway::{Gateway, GatewayError, Timeouts};
 use crate::http::chain;
 use crate::market::MarketClock;
-use crate::metrics;
+use crate::metrics::{self, SymbolSeries};
 use crate::prediction::Predictor;
 use crate::schedule::Schedule;
 use crate::state::{FolderError, HeldFile, ORDERS};
@@ -147,6 +148,7 @@ fn trader(
     counterparts: &Counterparts,
     stop: CancellationToken,
 ) -> Result<Trader, RunError> {
+    let series = Arc::new(SymbolSeries::new(&config.symbol));
     let desk = match &counterparts.gateway {
         Some(endpoint) => {
             let gateway =
@@ -155,7 +157,13 @@ fn trader(
             let file = folder.map(|folder| HeldFile::take(folder, ORDERS));
             let journal = Journal::open(file.transpose()?)?;
             let (key, symbol) = (counterparts.risk_key.clone(), config.symbol.clone());
-            Some(Desk::new(gateway, key, symbol, journal))
+            Some(Desk::new(
+                gateway,
+                key,
+                symbol,
+                Arc::clone(&series),
+                journal,
+            ))
         }
         None => None,
     };
@@ -175,6 +183,7 @@ fn trader(
         predictor: Predictor::new(&counterparts.hub, config.hub_protocol, &config.hub_model)
             .map_err(RunError::Http)?,
         desk,
+        series,
         // A vendor out in the world has the present, until it says otherwise; one nearby may replay.
         clock: if live || counterparts.vendor.starts_with("https:") {
             MarketClock::Wall

@@ -1,5 +1,6 @@
 //! Everything that must hold of the programs, seen from outside.
 
+mod catalogue;
 mod command_line;
 mod counterparts;
 mod endpoint_faults;
@@ -8,6 +9,7 @@ mod golden_day;
 mod lab_in_daemon;
 mod metrics;
 mod order_faults;
+mod order_replies;
 mod paper;
 mod real_counterparts;
 mod scheduler;

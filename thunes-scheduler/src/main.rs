@@ -37,6 +37,10 @@ fn main() -> ExitCode {
 }
 
 fn start(cli: Cli) -> anyhow::Result<u8> {
+    if let Some(Command::Metrics { format }) = cli.command {
+        announce(&program().describe(format).context("metrics")?);
+        return Ok(0);
+    }
     log::start(&cli.log)?;
     let runtime = tokio::runtime::Runtime::new().context("cannot start the async runtime")?;
     let ended = runtime.block_on(act(cli));
@@ -73,13 +77,20 @@ async fn act(cli: Cli) -> anyhow::Result<u8> {
         Some(Command::Lab {
             command: LabCommand::Check { name, json },
         }) => check(&settings, name.as_deref(), json).await,
+        // Answered above, as nothing needs to run for it.
+        Some(Command::Metrics { .. }) => Ok(0),
     }
+}
+
+fn program() -> Builder {
+    Builder::new()
+        .program(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))
+        .healthy_body(HEALTHY)
 }
 
 async fn schedule(args: RunArgs, settings: Settings, lab_only: bool) -> anyhow::Result<u8> {
     let stop = shutdown::on_signals().context("cannot handle signals")?;
-    let program = Builder::new().program(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
-    let exporter = program.healthy_body(HEALTHY).install().context("metrics")?;
+    let exporter = program().install().context("metrics")?;
     let port = if lab_only { PORTS.1 } else { PORTS.0 };
     let timed = args.test_mode || args.duration.is_some();
     let config = Config {

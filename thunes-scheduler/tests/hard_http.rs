@@ -10,6 +10,8 @@ use fixture::http::{Ask, legacy, message, response, serve};
 use serde_json::{Value, json};
 use thunes_scheduler::lab::{Level, Reason, ServerReport, State};
 
+type Answers = Box<dyn Fn(&Ask) -> String + Send + Sync>;
+
 /// What two sweeps in a row find of the server at `url`.
 async fn twice(name: &str, url: &str) -> [ServerReport; 2] {
     let lab = Workspace::new(name);
@@ -73,7 +75,7 @@ async fn the_era_is_found_out_whatever_the_other_one_is_answered_with() {
             "tools/list" => json!({"tools": [{"name": "t", "inputSchema": {}}]}),
             _ => return message("", &ask.unknown()),
         };
-        message("", &ask.result(result))
+        message("", &ask.result(&result))
     });
     assert_up(&twice("http-modern", &url).await, "2026-07-28");
 }
@@ -93,12 +95,7 @@ async fn what_answers_neither_or_refuses_is_down_for_its_reason() {
             &json!({"jsonrpc": "2.0", "id": 999, "result": legacy(ask)}),
         )
     };
-    let cases: [(
-        &str,
-        Box<dyn Fn(&Ask) -> String + Send + Sync>,
-        Reason,
-        &str,
-    ); 6] = [
+    let cases: [(&str, Answers, Reason, &str); 6] = [
         (
             "neither",
             Box::new(|ask| message("", &ask.unknown())),
@@ -127,7 +124,7 @@ async fn what_answers_neither_or_refuses_is_down_for_its_reason() {
         (
             "silent",
             Box::new(|_| {
-                std::thread::sleep(Duration::from_secs(60));
+                std::thread::sleep(Duration::from_mins(1));
                 String::new()
             }),
             Reason::StartTimeout,

@@ -8,6 +8,7 @@ mod exposition;
 mod golden_day;
 mod lab_in_daemon;
 mod metrics;
+mod moves;
 mod order_faults;
 mod order_replies;
 mod paper;

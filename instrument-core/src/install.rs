@@ -26,6 +26,14 @@ pub enum InstallError {
     /// Places of the program contradict each other.
     #[error("the metrics of this program contradict each other:{}", list(.0))]
     Conflicts(Vec<Conflict>),
+    /// Bounds given to the builder are not finite and rising, or there are none.
+    #[error("the buckets of `{pattern}` must be finite and rise: {bounds:?}")]
+    Buckets {
+        /// The names they were given for.
+        pattern: String,
+        /// The bounds as they were given.
+        bounds: Vec<f64>,
+    },
     /// The thread that keeps summaries small could not be started.
     #[error("cannot start the upkeep thread")]
     Upkeep(#[source] std::io::Error),
@@ -52,6 +60,7 @@ pub fn install() -> Result<Exporter, InstallError> {
 pub struct Builder {
     program: Program,
     global_labels: Vec<(String, String)>,
+    buckets: Vec<(String, Vec<f64>)>,
     summaries: Vec<String>,
     created: bool,
     process_metrics: bool,
@@ -85,6 +94,7 @@ impl Builder {
         Self {
             program,
             global_labels: Vec::new(),
+            buckets: Vec::new(),
             summaries: Vec::new(),
             created: true,
             process_metrics: true,
@@ -112,6 +122,15 @@ impl Builder {
     #[must_use]
     pub fn global_label(mut self, key: &str, value: &str) -> Self {
         self.global_labels.push((key.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The upper bounds of the buckets, without `+Inf`, of other crates' histograms whose name is `pattern`, or starts
+    /// with it if it ends in `*`; of several calls that match, the first holds. A metric of the program has the buckets
+    /// that it declares, and a histogram that nothing matches those of a duration in seconds, from 1e-6 to 10.
+    #[must_use]
+    pub fn buckets(mut self, pattern: &str, bounds: &[f64]) -> Self {
+        self.buckets.push((pattern.to_owned(), bounds.to_vec()));
         self
     }
 
@@ -154,11 +173,23 @@ impl Builder {
     /// As [`install`].
     pub fn install(self) -> Result<Exporter, InstallError> {
         let mut catalogue = Catalogue::collect().map_err(InstallError::Conflicts)?;
+        let wrong = |bounds: &[f64]| {
+            bounds.is_empty()
+                || !bounds.iter().all(|bound| bound.is_finite())
+                || !bounds.is_sorted_by(|one, next| one < next)
+        };
+        if let Some((pattern, bounds)) = self.buckets.iter().find(|(_, bounds)| wrong(bounds)) {
+            let (pattern, bounds) = (pattern.clone(), bounds.clone());
+            return Err(InstallError::Buckets { pattern, bounds });
+        }
         if INSTALLED.swap(true, Ordering::AcqRel) {
             return Err(InstallError::AlreadyInstalled);
         }
         let options = storage::Options {
             global_labels: self.global_labels,
+            patterns: (self.buckets.into_iter())
+                .map(|(pattern, bounds)| (pattern, Arc::new(storage::Bounds::new(&bounds))))
+                .collect(),
             summaries: self.summaries,
             created: self.created,
             ..storage::Options::default()

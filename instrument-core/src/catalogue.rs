@@ -6,7 +6,9 @@ use crate::label::Label;
 use crate::link;
 use crate::metric::{Desc, Kind, Metric, Place};
 use crate::observe::{Chosen, Own};
+use crate::outcome::Outcomes;
 use crate::site::{Site, Use};
+use crate::storage::matches_pattern;
 
 mod conflict;
 mod help;
@@ -39,6 +41,7 @@ pub enum Registration {
 }
 
 /// A metric, and who moves it.
+#[derive(Clone)]
 struct Entry {
     metric: &'static Metric,
     place: Place,
@@ -94,6 +97,8 @@ pub struct Family {
     /// The functions and declarations that feed it.
     pub sites: Vec<SiteOf>,
     pub(crate) metrics: Vec<&'static Metric>,
+    /// The labels of a family that this crate computes at each scrape.
+    computed: Option<&'static [Label]>,
     explicit_help: Option<(&'static str, Place)>,
     /// One call in so many is recorded.
     sample: u32,
@@ -119,6 +124,7 @@ impl Family {
             buckets: buckets(desc),
             sites: Vec::new(),
             metrics: Vec::new(),
+            computed: None,
             explicit_help: None,
             sample: 1,
         }
@@ -134,9 +140,37 @@ impl Family {
             buckets: &[],
             sites: vec![SiteOf { place, function }],
             metrics: Vec::new(),
+            computed: Some(own.labels),
             explicit_help: None,
             sample: 1,
         }
+    }
+
+    /// The values that a label can have, in the order of the source; `None` if they come with configuration or calls.
+    #[must_use]
+    pub fn values(&self, key: &str) -> Option<Vec<String>> {
+        let recorded = self.metrics.iter().map(|metric| metric.desc());
+        let recorded = recorded.map(|desc| (desc.labels, desc.outcomes));
+        let computed = self.computed.map(|labels| (labels, Outcomes::NONE));
+        let mut all = Vec::new();
+        for (labels, outcomes) in recorded.chain(computed) {
+            let values = match labels.iter().find(|label| label.key == key) {
+                Some(label) if label.domain.is_free() => return None,
+                Some(label) => label.values(),
+                None => outcomes.names().map(str::to_owned).collect(),
+            };
+            for value in values {
+                if !all.contains(&value) {
+                    all.push(value);
+                }
+            }
+        }
+        Some(all)
+    }
+
+    /// Whether it is read when the page is written, and not recorded.
+    pub(crate) const fn is_computed(&self) -> bool {
+        self.computed.is_some()
     }
 
     fn first_place(&self) -> Place {
@@ -264,11 +298,12 @@ impl std::fmt::Debug for Catalogue {
 }
 
 impl Catalogue {
-    /// Collects what the linker gathered.
+    /// Collects what the linker gathered, without the families whose name is one of `left_out`, or starts with one that
+    /// ends in `*`. Conflicts are looked for in all of it.
     ///
     /// # Errors
     /// Every conflict found, in the order of the source.
-    pub(crate) fn collect() -> Result<Self, Vec<Conflict>> {
+    pub(crate) fn collect(left_out: &[String]) -> Result<Self, Vec<Conflict>> {
         let mut sites = Vec::new();
         let mut all = Vec::new();
         for registration in link::registrations() {
@@ -285,6 +320,21 @@ impl Catalogue {
             let place = (one.place.file(), one.place.line());
             (one.function.is_some(), place, buckets)
         });
+        let whole = Self::of(all.clone(), sites)?;
+        if left_out.is_empty() {
+            return Ok(whole);
+        }
+        let stays = |metric: &Metric| {
+            let name = metric.desc().name;
+            !left_out.iter().any(|out| matches_pattern(out, name))
+        };
+        all.retain(|one| stays(one.metric));
+        let mut sites = whole.sites;
+        sites.retain(|site| site.uses.iter().any(|one| stays(one.metric())));
+        Self::of(all, sites)
+    }
+
+    fn of(mut all: Vec<Entry>, sites: Vec<&'static Site>) -> Result<Self, Vec<Conflict>> {
         let own = OwnMetrics::of(all.iter().map(|one| (one.metric, one.place)));
         all.extend(
             own.all()

@@ -30,8 +30,12 @@ pub(crate) enum Format {
 pub(crate) trait Computed {
     fn name(&self) -> &'static str;
     fn kind(&self) -> Kind;
-    fn help(&self) -> &'static str;
+    fn help(&self) -> &str;
     fn write(&self, sink: &mut Sink<'_>);
+    /// Whether its head is written although no sample is.
+    fn needs_head(&self) -> bool {
+        false
+    }
 }
 
 /// Writes all families of `page` and those that are computed (sorted by name), which yield to a registered one.
@@ -99,7 +103,7 @@ impl Writer<'_> {
             family: name,
             global_labels: page.global_labels(),
         });
-        if self.out.len() == after_head {
+        if self.out.len() == after_head && !family.needs_head() {
             self.out.truncate(start);
         }
     }

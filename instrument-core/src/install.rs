@@ -13,7 +13,7 @@ use crate::exposition::{Format, Samples};
 use crate::health::{Health, Heartbeat};
 use crate::observe::{Chosen, Observer};
 use crate::rows;
-use crate::storage::{self, matches_pattern};
+use crate::storage::{self, Bounds, matches_pattern};
 
 static INSTALLED: AtomicBool = AtomicBool::new(false);
 
@@ -58,12 +58,13 @@ pub fn install() -> Result<Exporter, InstallError> {
 /// `install()` with choices.
 #[derive(Debug, Clone)]
 pub struct Builder {
-    program: Program,
-    global_labels: Vec<(String, String)>,
-    buckets: Vec<(String, Vec<f64>)>,
-    summaries: Vec<String>,
-    created: bool,
-    process_metrics: bool,
+    pub(crate) program: Program,
+    pub(crate) global_labels: Vec<(String, String)>,
+    pub(crate) buckets: Vec<(String, Vec<f64>)>,
+    pub(crate) summaries: Vec<String>,
+    pub(crate) left_out: Vec<String>,
+    pub(crate) created: bool,
+    pub(crate) process_metrics: bool,
     #[cfg(feature = "tokio-metrics")]
     runtime: Option<tokio::runtime::RuntimeMetrics>,
 }
@@ -96,6 +97,7 @@ impl Builder {
             global_labels: Vec::new(),
             buckets: Vec::new(),
             summaries: Vec::new(),
+            left_out: Vec::new(),
             created: true,
             process_metrics: true,
             #[cfg(feature = "tokio-metrics")]
@@ -143,6 +145,31 @@ impl Builder {
         self
     }
 
+    /// Leaves out the families whose name is `pattern`, or starts with it if it ends in `*`: what a library that the
+    /// program uses in part would put on its page at zero. They are not in the catalogue, and recording to them does
+    /// nothing; contradictions among them are found all the same. May be called again for more names.
+    ///
+    /// ```
+    /// instrument_core::metrics! {
+    ///     /// Jobs that were run.
+    ///     static RUNS: Counter = "docs_jobs_total";
+    ///     /// Orders that were sent.
+    ///     static ORDERS: Counter = "docs_orders_total";
+    /// }
+    ///
+    /// let exporter = instrument_core::Builder::new().leave_out("docs_jobs_*").install()?;
+    /// RUNS.inc();
+    /// ORDERS.inc();
+    /// let page = exporter.render();
+    /// assert!(page.contains("docs_orders_total 1\n") && !page.contains("docs_jobs"));
+    /// # Ok::<(), instrument_core::InstallError>(())
+    /// ```
+    #[must_use]
+    pub fn leave_out(mut self, pattern: &str) -> Self {
+        self.left_out.push(pattern.to_owned());
+        self
+    }
+
     /// Whether `OpenMetrics` pages say when each series began, in a line `…_created`; they do by default. Prometheus
     /// keeps such a line as one more series, unless told to use it as the start of the counter.
     #[must_use]
@@ -166,35 +193,52 @@ impl Builder {
         self
     }
 
+    pub(crate) fn chosen(&self) -> Chosen {
+        Chosen {
+            process: self.process_metrics,
+            #[cfg(feature = "tokio-metrics")]
+            runtime: self.runtime.is_some(),
+        }
+    }
+
+    fn check_buckets(&self) -> Result<(), InstallError> {
+        let right = |bounds: &[f64]| {
+            let finite = bounds.iter().all(|bound| bound.is_finite());
+            !bounds.is_empty() && finite && bounds.is_sorted_by(|one, next| one < next)
+        };
+        match self.buckets.iter().find(|(_, bounds)| !right(bounds)) {
+            None => Ok(()),
+            Some((pattern, bounds)) => Err(InstallError::Buckets {
+                pattern: pattern.clone(),
+                bounds: bounds.clone(),
+            }),
+        }
+    }
+
+    pub(crate) fn storage(&self) -> storage::Options {
+        storage::Options {
+            global_labels: self.global_labels.clone(),
+            patterns: (self.buckets.iter())
+                .map(|(pattern, bounds)| (pattern.clone(), Arc::new(Bounds::new(bounds))))
+                .collect(),
+            summaries: self.summaries.clone(),
+            created: self.created,
+            ..storage::Options::default()
+        }
+    }
+
     /// Installs. If another crate has set a global recorder before, the sites are bound to that one, and
     /// this exporter's page stays empty.
     ///
     /// # Errors
     /// As [`install`].
     pub fn install(self) -> Result<Exporter, InstallError> {
-        let mut catalogue = Catalogue::collect().map_err(InstallError::Conflicts)?;
-        let wrong = |bounds: &[f64]| {
-            bounds.is_empty()
-                || !bounds.iter().all(|bound| bound.is_finite())
-                || !bounds.is_sorted_by(|one, next| one < next)
-        };
-        if let Some((pattern, bounds)) = self.buckets.iter().find(|(_, bounds)| wrong(bounds)) {
-            let (pattern, bounds) = (pattern.clone(), bounds.clone());
-            return Err(InstallError::Buckets { pattern, bounds });
-        }
+        let mut catalogue = Catalogue::collect(&self.left_out).map_err(InstallError::Conflicts)?;
+        self.check_buckets()?;
         if INSTALLED.swap(true, Ordering::AcqRel) {
             return Err(InstallError::AlreadyInstalled);
         }
-        let options = storage::Options {
-            global_labels: self.global_labels,
-            patterns: (self.buckets.into_iter())
-                .map(|(pattern, bounds)| (pattern, Arc::new(storage::Bounds::new(&bounds))))
-                .collect(),
-            summaries: self.summaries,
-            created: self.created,
-            ..storage::Options::default()
-        };
-        let recorder = storage::build(&catalogue, options).map_err(InstallError::Upkeep)?;
+        let recorder = storage::build(&catalogue, self.storage()).map_err(InstallError::Upkeep)?;
         if metrics::set_global_recorder(recorder.clone()).is_ok() {
             rows::register_with(recorder.clone());
         } else {
@@ -204,11 +248,7 @@ impl Builder {
         rows::bind(&catalogue);
         configured::bind(&catalogue);
         catalogue.sites().for_each(|site| site.set_enabled(true));
-        let chosen = Chosen {
-            process: self.process_metrics,
-            #[cfg(feature = "tokio-metrics")]
-            runtime: self.runtime.is_some(),
-        };
+        let chosen = self.chosen();
         let observer = Observer::new(&self.program, &catalogue, chosen);
         catalogue.add_computed(chosen);
         #[cfg(feature = "tokio-metrics")]

@@ -61,6 +61,7 @@ mod metric;
 mod observe;
 mod outcome;
 mod process;
+mod reference;
 mod rows;
 #[cfg(feature = "tokio-metrics")]
 mod runtime;
@@ -82,6 +83,7 @@ pub use health::{Heartbeat, limit_for};
 pub use install::{Builder, Exporter, InstallError, install};
 pub use label::LabelValue;
 pub use metric::{Kind, Place};
+pub use reference::{CatalogueFormat, UnknownFormat};
 
 #[doc = include_str!("../docs/counted.md")]
 pub use instrument_macros::counted;

@@ -43,7 +43,7 @@ impl Computed for At<'_> {
         self.0.kind
     }
 
-    fn help(&self) -> &'static str {
+    fn help(&self) -> &str {
         self.0.help
     }
 

@@ -57,7 +57,7 @@ pub(crate) fn bind(catalogue: &Catalogue, recorder: &dyn metrics::Recorder) {
     }
 }
 
-fn describe(family: &Declared, recorder: &dyn metrics::Recorder) {
+pub(crate) fn describe(family: &Declared, recorder: &dyn metrics::Recorder) {
     let (name, help) = (family.name.into(), family.help.clone().into());
     match family.kind {
         Kind::Counter => recorder.describe_counter(name, None, help),

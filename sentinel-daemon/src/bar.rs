@@ -3,7 +3,7 @@
 use std::fmt;
 
 use instrument_core::LabelValue;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// One hour of prices. Times are unix seconds, UTC; prices are in the quote currency.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -19,8 +19,13 @@ pub struct Bar {
     pub low: f64,
     /// Last price of the hour, or the current one while the bar is forming.
     pub close: f64,
-    /// Number of price changes in the hour; 0 where the vendor has none.
+    /// Number of price changes in the hour; 0 where the vendor has none, which it may write as null.
+    #[serde(deserialize_with = "zero_if_null")]
     pub volume: f64,
+}
+
+fn zero_if_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 /// Which way an order or a position goes.

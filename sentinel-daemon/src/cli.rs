@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand};
+use instrument_core::CatalogueFormat;
 use thunes_scheduler::log::LogArgs;
 
 use crate::counterpart::prices::StepLength;
@@ -45,6 +47,17 @@ pub enum Command {
     },
     /// Serve a gateway that trades on paper.
     PaperGateway(PaperArgs),
+    /// Print everything that this program can emit, without starting it.
+    Metrics {
+        /// For tools, for people, as a page at zero, or as a `metric_relabel_configs` for Prometheus.
+        #[arg(
+            long,
+            value_name = "FORMAT",
+            default_value = "markdown",
+            value_parser = PossibleValuesParser::new(CatalogueFormat::NAMES).try_map(|name| name.parse::<CatalogueFormat>())
+        )]
+        format: CatalogueFormat,
+    },
     /// Train the model anew from the shipped bars, and write its two files.
     Train {
         /// The folder to write to.
@@ -124,6 +137,10 @@ pub struct RunArgs {
     /// File with the key that signs orders; the gateway must have the same.
     #[arg(long, env = "SENTINEL_RISK_KEY_FILE", value_name = "FILE")]
     pub risk_key_file: Option<PathBuf>,
+    /// Check a LAB beside the trading, as thunes-scheduler does: its configuration, TOML with a table `[lab]`. Nothing
+    /// that happens there holds up a cycle.
+    #[arg(long, env = "LAB_CONFIG", value_name = "FILE")]
+    pub lab_config: Option<PathBuf>,
     /// Where state outlives the process [default: below `XDG_STATE_HOME`, by the gateway's address; in memory if the
     /// gateway is embedded].
     #[arg(long, env = "STATE_DIRECTORY", value_name = "DIR")]

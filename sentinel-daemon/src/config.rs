@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use instrument_core::{LabelValue, loopback};
+use thunes_scheduler::crew::CrewConfig;
 
 use crate::cli::RunArgs;
 use crate::counterpart::prices::StepLength;
@@ -92,6 +93,9 @@ pub enum ConfigError {
     /// The folder for state.
     #[error("state")]
     State(#[from] FolderError),
+    /// The configuration of the LAB.
+    #[error("--lab-config")]
+    Lab(#[from] thunes_scheduler::config::ConfigError),
 }
 
 /// What the daemon runs with. A missing endpoint means its embedded counterpart.
@@ -131,6 +135,8 @@ pub struct Config {
     pub risk_key: Option<RiskKey>,
     /// Where state outlives the process; `None` for in memory.
     pub state_dir: Option<PathBuf>,
+    /// The LAB that is checked beside.
+    pub lab: Option<CrewConfig>,
 }
 
 impl Config {
@@ -201,6 +207,7 @@ impl Config {
             gateway,
             risk_key: risk_key.map_err(ConfigError::RiskKey)?,
             state_dir,
+            lab: args.lab_config.map(CrewConfig::lab_beside).transpose()?,
         })
     }
 }

@@ -2,6 +2,7 @@
 
 mod words;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use instrument_core::{LabelValue, counted, timed};
@@ -15,7 +16,7 @@ use crate::gateway::GatewayError;
 use crate::gateway::protocol::{Fill, Position};
 use crate::http::CallError;
 use crate::market::{self, KeptBars, MarketClock, Turn};
-use crate::metrics;
+use crate::metrics::{self, SymbolSeries};
 use crate::model::Class;
 use crate::prediction::Predictor;
 use crate::risk::{self, Action, Limits, Refusal};
@@ -141,6 +142,8 @@ pub struct Trader {
     pub predictor: Predictor,
     /// Where orders go; a dry run has none.
     pub desk: Option<Desk>,
+    /// The symbol's series, which a dry run has as well.
+    pub series: Arc<SymbolSeries>,
     /// What time the market has.
     pub clock: MarketClock,
     /// What has been done.

@@ -17,7 +17,7 @@ use crate::bar::Side;
 use crate::gateway::protocol::{CloseOrder, Fill, OpenOrder, Position};
 use crate::gateway::signature::{OrderTerms, RiskKey};
 use crate::gateway::{Gateway, GatewayError};
-use crate::metrics;
+use crate::metrics::{self, SymbolSeries};
 use crate::risk::{Action, Approved};
 use journal::{Journal, JournalError, SentOrder};
 use settle::{Settled, Settlement};
@@ -87,6 +87,7 @@ pub struct Desk {
     gateway: Gateway,
     key: Option<RiskKey>,
     symbol: String,
+    series: Arc<SymbolSeries>,
     shared: Arc<Shared>,
 }
 
@@ -106,12 +107,19 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Desk {
     /// A desk that signs its orders with `key`, if there is one.
     #[must_use]
-    pub fn new(gateway: Gateway, key: Option<RiskKey>, symbol: String, journal: Journal) -> Self {
+    pub fn new(
+        gateway: Gateway,
+        key: Option<RiskKey>,
+        symbol: String,
+        series: Arc<SymbolSeries>,
+        journal: Journal,
+    ) -> Self {
         set_unsettled(journal.unsettled().is_some());
         Self {
             gateway,
             key,
             symbol,
+            series,
             shared: Arc::new(Shared {
                 journal: Mutex::new(journal),
                 ..Shared::default()
@@ -128,7 +136,8 @@ impl Desk {
         let held = self.gateway.positions(Some(&self.symbol)).await?;
         for side in [Side::Buy, Side::Sell] {
             let lots = held.iter().filter(|position| position.side == side);
-            metrics::POSITION_LOTS.set(side, lots.map(|position| position.volume).sum());
+            let lots = lots.map(|position| position.volume).sum();
+            self.series.position_lots.set(side, lots);
         }
         Ok(held)
     }
@@ -152,7 +161,7 @@ impl Desk {
         self.settled();
         metrics::ORDERS_SETTLED.inc(settled.settlement);
         if let Some(fill) = &settled.fill {
-            metrics::ORDER_VOLUME.observe(order.side, fill.volume);
+            self.series.order_volume.observe(order.side, fill.volume);
         }
         if settled.settlement == Settlement::Filled && order.bar.is_some() {
             metrics::SIGNALS_EXECUTED.inc(order.side);
@@ -194,9 +203,10 @@ impl Desk {
         if !outcome.as_ref().is_err_and(OrderError::is_unknown) {
             self.settled();
         }
-        metrics::ORDERS.inc(order.side(), OrderStatus::of(&outcome, order));
+        let status = OrderStatus::of(&outcome, order);
+        self.series.orders.inc(order.side(), status);
         if let Ok(fill) = &outcome {
-            metrics::ORDER_VOLUME.observe(order.side(), fill.volume);
+            self.series.order_volume.observe(order.side(), fill.volume);
         }
         outcome
     }

@@ -97,8 +97,9 @@ impl Gateway {
     /// # Errors
     /// Every [`GatewayError`].
     pub async fn ping(&self) -> Result<Pong, GatewayError> {
-        let reply = self.exchange(Uuid::new_v4(), Action::Ping).await?;
-        Reply::parse(&reply)?.pong()
+        let uuid = Uuid::new_v4();
+        let reply = self.exchange(uuid, Action::Ping).await?;
+        Reply::parse(&reply, uuid)?.pong()
     }
 
     /// Opens a position.
@@ -107,7 +108,8 @@ impl Gateway {
     /// Every [`GatewayError`]. After anything but `Send` and `Refused` the order may have been filled: ask
     /// [`Gateway::order`].
     pub async fn open(&self, order: &OpenOrder) -> Result<Fill, GatewayError> {
-        self.ask(order.uuid, Action::open(order)).await?.opened()
+        let reply = self.ask(order.uuid, Action::open(order)).await?;
+        reply.opened(order)
     }
 
     /// Closes a position.
@@ -119,14 +121,14 @@ impl Gateway {
         reply.closed(order)
     }
 
-    /// Asks what became of the order that was sent under `uuid`.
+    /// Asks what became of the order of so many `lots` that was sent under `uuid`.
     ///
     /// # Errors
     /// Every [`GatewayError`]; `Refused` means that the question was, which says nothing about the order.
-    pub async fn order(&self, uuid: Uuid) -> Result<OrderState, GatewayError> {
+    pub async fn order(&self, uuid: Uuid, lots: f64) -> Result<OrderState, GatewayError> {
         let order_uuid = uuid.to_string();
         let action = Action::GetOrder { order_uuid };
-        self.ask(Uuid::new_v4(), action).await?.order()
+        self.ask(Uuid::new_v4(), action).await?.order(uuid, lots)
     }
 
     /// Lists the open positions, of one symbol or of all.
@@ -135,7 +137,10 @@ impl Gateway {
     /// Every [`GatewayError`].
     pub async fn positions(&self, symbol: Option<&str>) -> Result<Vec<Position>, GatewayError> {
         let action = Action::GetPositions { symbol };
-        self.ask(Uuid::new_v4(), action).await?.positions()
+        let mut held = self.ask(Uuid::new_v4(), action).await?.positions()?;
+        // A gateway need not know how to choose.
+        held.retain(|position| symbol.is_none_or(|symbol| position.symbol == symbol));
+        Ok(held)
     }
 
     /// Asks for the state of the account.
@@ -157,7 +162,7 @@ impl Gateway {
 
     /// Asks, and counts what is said. A ping is not counted, as its number follows from the time and not from trading.
     async fn ask(&self, uuid: Uuid, action: Action<'_>) -> Result<Reply, GatewayError> {
-        let reply = Reply::parse(&self.exchange(uuid, action).await?);
+        let reply = Reply::parse(&self.exchange(uuid, action).await?, uuid);
         metrics::GATEWAY_REPLIES.inc(ReplyStatus::of(&reply));
         reply
     }

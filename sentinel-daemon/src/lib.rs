@@ -3,7 +3,7 @@
 //! | room | what it does |
 //! | --- | --- |
 //! | `cli`, `config` | what was typed, and what it comes to |
-//! | `run` | starts and ends everything; the seam that programs and tests use |
+//! | `run`, `banner` | starts and ends everything, the seam that programs and tests use; what a person is told |
 //! | `schedule`, `market` | when a cycle starts, and what time the market has |
 //! | `cycle` | one cycle, from bars to a fill, readable from top to bottom |
 //! | `vendor`, `prediction`, `http` | the clients of the two HTTP services |
@@ -14,6 +14,7 @@
 //! | `counterpart` | the three parties it talks to, as small servers of our own |
 //! | `metrics` | every declared metric |
 
+mod banner;
 pub mod bar;
 pub mod cli;
 pub mod config;

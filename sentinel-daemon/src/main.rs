@@ -15,6 +15,7 @@ use sentinel_daemon::gateway::signature::KeyError;
 use sentinel_daemon::run::{self, RunError};
 use sentinel_daemon::state::FolderError;
 use sentinel_daemon::{counterpart, history, model};
+use thunes_scheduler::guard;
 use thunes_scheduler::log::{self, LogLevelError};
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +23,9 @@ use tokio_util::sync::CancellationToken;
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
+    if let Some(code) = guard::asked() {
+        return code;
+    }
     let cli = Cli::parse();
     match start(cli) {
         Ok(()) => ExitCode::SUCCESS,
@@ -33,6 +37,10 @@ fn main() -> ExitCode {
 }
 
 fn start(cli: Cli) -> anyhow::Result<()> {
+    if let Some(Command::Metrics { format }) = cli.command {
+        announce(&program().describe(format).context("metrics")?);
+        return Ok(());
+    }
     log::start(&cli.log)?;
     let runtime = tokio::runtime::Runtime::new().context("cannot start the async runtime")?;
     let ended = runtime.block_on(async {
@@ -50,6 +58,8 @@ fn start(cli: Cli) -> anyhow::Result<()> {
                 counterpart::serve_gateway(args, stop, announce).await
             }
             Some(Command::Train { out }) => train(&out),
+            // Answered above, as nothing needs to run for it.
+            Some(Command::Metrics { .. }) => Ok(()),
         }
     });
     // What is left over, such as a connection that does not end, must not hold up the exit.
@@ -57,11 +67,20 @@ fn start(cli: Cli) -> anyhow::Result<()> {
     ended
 }
 
+fn program() -> Builder {
+    Builder::new().program(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))
+}
+
 async fn trade(args: RunArgs, stop: CancellationToken) -> anyhow::Result<()> {
     let page = args.page_file.as_deref().map(PageFile::create);
     let page = page.transpose()?;
     let config = Config::resolve(args)?;
-    let program = Builder::new().program(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
+    let mut program = program();
+    if config.lab.is_none() {
+        for family in thunes_scheduler::FAMILIES {
+            program = program.leave_out(family);
+        }
+    }
     let exporter = program.install().context("metrics")?;
     let summary = run::run(config, &exporter, stop, announce).await?;
     announce(&summary.to_string());

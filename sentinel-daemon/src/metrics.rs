@@ -3,9 +3,10 @@
 //! Buckets below and above the predecessor's were added where its were too coarse to show a local call, or
 //! ended below a timeout.
 
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use instrument_core::{LabelValue, metrics, uptime_seconds};
+use instrument_core::{Counter, Gauge, Histogram, LabelValue, Series, metrics, uptime_seconds};
 
 use crate::bar::Side;
 use crate::config::Mode;
@@ -125,6 +126,31 @@ fn last_success_age() -> f64 {
     (uptime_seconds() - succeeded).max(0.0)
 }
 
+/// The series of the symbol that is traded: on the page, at zero from the start, for as long as this lives.
+pub struct SymbolSeries {
+    pub(crate) orders: Series<Counter<(Side, OrderStatus)>>,
+    pub(crate) order_volume: Series<Histogram<(Side,)>>,
+    pub(crate) position_lots: Series<Gauge<(Side,)>>,
+}
+
+impl SymbolSeries {
+    /// The series of `symbol`.
+    #[must_use]
+    pub fn new(symbol: &str) -> Self {
+        Self {
+            orders: ORDERS.series(symbol),
+            order_volume: ORDER_VOLUME.series(symbol),
+            position_lots: POSITION_LOTS.series(symbol),
+        }
+    }
+}
+
+impl fmt::Debug for SymbolSeries {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SymbolSeries").finish_non_exhaustive()
+    }
+}
+
 metrics! {
     /// Trading cycles, failed and skipped ones included.
     pub static CYCLES: Counter = "sentinel_trading_cycles_total";
@@ -201,10 +227,10 @@ metrics! {
     pub static PREDICTION_INVALID: Counter<(reason: Invalid)> = "sentinel_prediction_invalid_total";
     /// Judgements for BUY or SELL that did not become an order, by reason.
     pub static SUPPRESSED: Counter<(reason: Suppression)> = "sentinel_signals_suppressed_total";
-    /// Orders by what came of them. The symbol is no label yet, as its value is known from configuration only.
-    pub static ORDERS: Counter<(side: Side, status: OrderStatus)> = "sentinel_orders_total";
+    /// Orders by what came of them.
+    pub static ORDERS: Counter<(symbol: configured, side: Side, status: OrderStatus)> = "sentinel_orders_total";
     /// Lots of each fill, by the gateway's own word; the sum is the volume traded.
-    pub static ORDER_VOLUME: Histogram<(side: Side)> = "sentinel_order_volume_lots",
+    pub static ORDER_VOLUME: Histogram<(symbol: configured, side: Side)> = "sentinel_order_volume_lots",
         buckets = [0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 50.0, 100.0];
     /// Orders without an answer whose outcome was learned later, by what it was.
     pub static ORDERS_SETTLED: Counter<(settlement: Settlement)> = "sentinel_orders_settled_total";
@@ -218,7 +244,7 @@ metrics! {
     pub static GATEWAY_PING: Histogram = "sentinel_gateway_ping_duration_seconds",
         buckets = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.01, 0.05, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0];
     /// Lots of open positions of the symbol, as the gateway told in the last cycle.
-    pub static POSITION_LOTS: Gauge<(side: Side)> = "sentinel_position_lots";
+    pub static POSITION_LOTS: Gauge<(symbol: configured, side: Side)> = "sentinel_position_lots";
     /// Ticks of the schedule that were missed because a cycle was still running.
     pub static OVERRUNS: Counter = "sentinel_cycle_overruns_total";
 }

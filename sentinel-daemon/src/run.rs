@@ -4,13 +4,15 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use instrument_core::{Exporter, Heartbeat, Samples, ServeError, limit_for};
+use thunes_scheduler::crew::{Crew, CrewError};
 use tokio_util::sync::CancellationToken;
 
+use crate::banner::banner;
 use crate::config::{Config, Mode};
-use crate::counterpart::prices::StepLength;
 use crate::cycle::{CycleError, Tally, Trader, Verdict};
 use crate::desk::Desk;
 use crate::desk::journal::{Journal, JournalError};
@@ -18,7 +20,7 @@ use crate::embedded::{Counterparts, EmbeddedError};
 use crate::gateway::{Gateway, GatewayError, Timeouts};
 use crate::http::chain;
 use crate::market::MarketClock;
-use crate::metrics;
+use crate::metrics::{self, SymbolSeries};
 use crate::prediction::Predictor;
 use crate::schedule::Schedule;
 use crate::state::{FolderError, HeldFile, ORDERS};
@@ -51,6 +53,9 @@ pub enum RunError {
     /// The folder for state.
     #[error("state")]
     State(#[from] FolderError),
+    /// The LAB could not be started.
+    #[error("LAB")]
+    Lab(#[source] CrewError),
     /// The gateway's endpoint is none.
     #[error("gateway client")]
     Gateway(#[source] GatewayError),
@@ -92,11 +97,16 @@ pub async fn run(
     metrics::MODE.set(config.mode);
     metrics::BUILD_INFO.set(metrics::Version);
     metrics::REPLAY.set(f64::from(u8::from(config.vendor.is_none())));
+    let lab = match config.lab.clone() {
+        Some(lab) => Some(Crew::start(lab, exporter).await.map_err(RunError::Lab)?),
+        None => None,
+    };
     tell(&banner(
         &config,
         &counterparts,
         endpoint.local_addr().port(),
     ));
+    let lab = lab.map(|lab| tokio::spawn(lab.run(stop.clone())));
 
     let pings = trader
         .desk
@@ -118,6 +128,10 @@ pub async fn run(
         desk.stop().await;
     }
     counterparts.stop().await;
+    if let Some(lab) = lab {
+        // A panic there was told by itself, and the guards end the children.
+        let _ = lab.await;
+    }
     endpoint.stop();
     let profit = start.zip(end).map(|(start, end)| end - start);
     Ok(Summary {
@@ -134,6 +148,7 @@ fn trader(
     counterparts: &Counterparts,
     stop: CancellationToken,
 ) -> Result<Trader, RunError> {
+    let series = Arc::new(SymbolSeries::new(&config.symbol));
     let desk = match &counterparts.gateway {
         Some(endpoint) => {
             let gateway =
@@ -142,7 +157,13 @@ fn trader(
             let file = folder.map(|folder| HeldFile::take(folder, ORDERS));
             let journal = Journal::open(file.transpose()?)?;
             let (key, symbol) = (counterparts.risk_key.clone(), config.symbol.clone());
-            Some(Desk::new(gateway, key, symbol, journal))
+            Some(Desk::new(
+                gateway,
+                key,
+                symbol,
+                Arc::clone(&series),
+                journal,
+            ))
         }
         None => None,
     };
@@ -162,6 +183,7 @@ fn trader(
         predictor: Predictor::new(&counterparts.hub, config.hub_protocol, &config.hub_model)
             .map_err(RunError::Http)?,
         desk,
+        series,
         // A vendor out in the world has the present, until it says otherwise; one nearby may replay.
         clock: if live || counterparts.vendor.starts_with("https:") {
             MarketClock::Wall
@@ -308,58 +330,6 @@ fn slowest(samples: &Samples) -> Option<(&'static str, f64)> {
         .into_iter()
         .filter_map(|(stage, family)| Some((stage, mean(family)?)));
     means.max_by(|(_, a), (_, b)| a.total_cmp(b))
-}
-
-fn banner(config: &Config, counterparts: &Counterparts, port: u16) -> String {
-    let embedded = |given: bool| if given { "" } else { " (embedded)" };
-    let pace = if config.pace.is_zero() {
-        "as fast as it goes".to_owned()
-    } else {
-        format!("every {} s", config.pace.as_secs_f64())
-    };
-    let step = match config.replay_step {
-        StepLength::Hour => "bar",
-        StepLength::Minute => "minute",
-    };
-    let prices = if config.vendor.is_none() {
-        format!(
-            "a REPLAY of real hours of 2017 and 2018, a new {step} {pace}, from {}",
-            counterparts.vendor
-        )
-    } else {
-        counterparts.vendor.clone()
-    };
-    let gateway = counterparts.gateway.as_deref().unwrap_or("none");
-    let at = config
-        .metrics
-        .first()
-        .filter(|addr| !addr.ip().is_loopback() && !addr.ip().is_unspecified());
-    let host = at.map_or_else(
-        || "localhost".to_owned(),
-        |addr| match addr {
-            std::net::SocketAddr::V4(v4) => v4.ip().to_string(),
-            std::net::SocketAddr::V6(v6) => format!("[{}]", v6.ip()),
-        },
-    );
-    format!(
-        "sentinel-daemon {version}\n  \
-         mode     {mode}\n  \
-         symbol   {symbol}, hourly bars\n  \
-         prices   {prices}{vendor_is}\n  \
-         model    {hub}{hub_is}, trades above {threshold:.3}\n  \
-         gateway  {gateway}{gateway_is}\n  \
-         metrics  http://{host}:{port}/metrics\n  \
-         health   http://{host}:{port}/health\n  \
-         stop     Ctrl-C, or SIGTERM\n",
-        version = env!("CARGO_PKG_VERSION"),
-        mode = config.mode.describe(),
-        symbol = config.symbol,
-        vendor_is = embedded(config.vendor.is_some()),
-        hub = counterparts.hub,
-        hub_is = embedded(config.hub.is_some()),
-        threshold = config.threshold,
-        gateway_is = embedded(config.gateway.is_some() || counterparts.gateway.is_none()),
-    )
 }
 
 impl fmt::Display for Summary {

@@ -53,6 +53,36 @@ fn slow_loris_scrapers_are_cut_off_and_harm_nobody() {
     is_well(&mut daemon, &addr);
 }
 
+/// Descriptors that a program holds.
+fn descriptors(daemon: &Running) -> usize {
+    let open = std::fs::read_dir(format!("/proc/{}/fd", daemon.id()));
+    open.expect("a running process has descriptors").count()
+}
+
+#[test]
+fn readers_that_do_not_take_the_page_are_cut_off() {
+    let (mut daemon, addr) = trading();
+    let before = descriptors(&daemon);
+    // Far more pages than the system keeps for a reader, so that the endpoint has to wait for it.
+    let requests = format!("GET /metrics HTTP/1.1\r\nHost: {addr}\r\n\r\n").repeat(1_000);
+    let slow: Vec<_> = (0..8)
+        .map(|_| {
+            let mut stream = TcpStream::connect(&addr).unwrap();
+            stream.write_all(requests.as_bytes()).unwrap();
+            stream
+        })
+        .collect();
+    wait_until("the readers to be cut off", || {
+        match descriptors(&daemon) {
+            // One more is a scrape's own, or a call's of a cycle.
+            now if now <= before + 2 => Ok(()),
+            now => Err((before, now)),
+        }
+    });
+    is_well(&mut daemon, &addr);
+    drop(slow);
+}
+
 #[test]
 fn a_thousand_idle_connections_neither_stop_trading_nor_grow_memory() {
     let (mut daemon, addr) = trading();

@@ -1,12 +1,15 @@
 //! Everything that must hold of the programs, seen from outside.
 
+mod catalogue;
 mod command_line;
 mod counterparts;
 mod endpoint_faults;
 mod exposition;
 mod golden_day;
+mod lab_in_daemon;
 mod metrics;
 mod order_faults;
+mod order_replies;
 mod paper;
 mod real_counterparts;
 mod scheduler;

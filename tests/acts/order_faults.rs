@@ -38,7 +38,7 @@ fn orders(samples: &Samples, status: &str) -> f64 {
     ["BUY", "SELL"]
         .iter()
         .map(|side| {
-            let labels = [("side", *side), ("status", status)];
+            let labels = [("symbol", "EURUSD"), ("side", *side), ("status", status)];
             let orders = samples.get("sentinel_orders_total", &labels);
             orders.unwrap_or_else(|| panic!("there is no status {status}"))
         })
@@ -114,7 +114,10 @@ fn an_order_without_an_answer_is_settled_before_the_next() {
     for (fault, settlement) in [
         (OrderFault::AnswerLost, "filled"),
         (OrderFault::Lost, "not_executed"),
-        (OrderFault::Garbage, "filled"),
+        (
+            OrderFault::Mangled(|_| vec![b"\xff{not json".to_vec()]),
+            "filled",
+        ),
         (OrderFault::AnswerLate(Duration::from_secs(6)), "filled"),
     ] {
         let (moved, _) = after(fault.clone(), &gateway, &addr);

@@ -1,167 +1,10 @@
 //! The scheduler from outside: its page, its LAB of real scripts, reloads, restarts, and what is left of its children.
 
-use std::fs::{self, File};
-use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::fs;
 
 use serde_json::Value;
-use tests::{DEADLINE, Folder, get, page, program, scrape, wait_for_sum, wait_until};
-
-/// A LAB of a test's own, with its configuration.
-struct Lab(Folder);
-
-impl Lab {
-    fn new(name: &str, config: &str) -> Self {
-        let lab = Self(Folder::new(name));
-        fs::create_dir_all(lab.path("bin")).unwrap();
-        lab.configure(config);
-        lab
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        PathBuf::from(self.0.path()).join(name)
-    }
-
-    fn configure(&self, config: &str) {
-        // Renamed into place: a reload must not see half of it.
-        fs::write(self.path("new.toml"), config).unwrap();
-        fs::rename(self.path("new.toml"), self.path("thunes.toml")).unwrap();
-    }
-
-    fn script(&self, server: &str, body: &str) {
-        self.executable(&format!("bin/mcp-{server}-health"), body);
-    }
-
-    fn executable(&self, name: &str, body: &str) {
-        let path = self.path(name);
-        fs::write(&path, format!("#!/bin/sh\n{body}\n")).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-    }
-
-    fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(program("thunes-scheduler"));
-        for name in [
-            "METRICS_PORT",
-            "STATE_DIRECTORY",
-            "THUNES_CONFIG",
-            "LOG_LEVEL",
-            "LOG_FORMAT",
-        ] {
-            command.env_remove(name);
-        }
-        command
-            .arg("--config")
-            .arg(self.path("thunes.toml"))
-            .args(args);
-        command
-    }
-
-    fn start(&self, args: &[&str]) -> Scheduler {
-        let [out, err] = ["out", "err"].map(|name| self.path(name));
-        let mut command = self.command(&["--metrics-port", "0"]);
-        let child = command
-            .args(args)
-            .stdin(Stdio::null())
-            .stdout(File::create(&out).unwrap())
-            .stderr(File::create(&err).unwrap())
-            .spawn()
-            .unwrap();
-        Scheduler { child, out, err }
-    }
-
-    /// What the program prints and the code it ends with.
-    fn ask(&self, args: &[&str]) -> (Option<i32>, String, String) {
-        let output = self.command(args).output().unwrap();
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        (
-            output.status.code(),
-            text(output.stdout),
-            text(output.stderr),
-        )
-    }
-
-    fn pid(&self, name: &str) -> Option<i32> {
-        fs::read_to_string(self.path(name))
-            .ok()?
-            .trim()
-            .parse()
-            .ok()
-    }
-}
-
-/// A running scheduler; it is killed when dropped.
-struct Scheduler {
-    child: Child,
-    out: PathBuf,
-    err: PathBuf,
-}
-
-impl Scheduler {
-    fn addr(&self) -> String {
-        let mut addr = String::new();
-        wait_until("the metrics endpoint", || {
-            let out = fs::read_to_string(&self.out).unwrap();
-            let url = out
-                .lines()
-                .find_map(|line| line.trim().strip_prefix("metrics  http://"));
-            addr = url
-                .and_then(|url| url.strip_suffix("/metrics"))
-                .unwrap_or("")
-                .to_owned();
-            if addr.is_empty() {
-                Err(out + &self.log())
-            } else {
-                Ok(())
-            }
-        });
-        addr
-    }
-
-    fn log(&self) -> String {
-        fs::read_to_string(&self.err).unwrap()
-    }
-
-    fn signal(&self, name: &str) {
-        let sent = Command::new("kill")
-            .arg(format!("-{name}"))
-            .arg(self.child.id().to_string())
-            .status();
-        assert!(sent.unwrap().success());
-    }
-
-    fn ended(&mut self) -> ExitStatus {
-        let mut status = None;
-        wait_until("the end of the scheduler", || {
-            status = self.child.try_wait().unwrap();
-            status.map(drop).ok_or_else(|| self.log())
-        });
-        status.unwrap()
-    }
-}
-
-impl Drop for Scheduler {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn is_alive(pid: i32) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat"));
-    stat.is_ok_and(|stat| !stat.rsplit_once(')').unwrap().1.starts_with(" Z"))
-}
-
-fn wait_for_value(addr: &str, name: &str, labels: &[(&str, &str)], value: f64) {
-    wait_until(&format!("{name} {labels:?} to be {value}"), || {
-        let seen = scrape(addr).get(name, labels);
-        if seen == Some(value) {
-            Ok(())
-        } else {
-            Err(seen)
-        }
-    });
-}
+use tests::lab::{Lab, wait_for_the_end_of};
+use tests::{DEADLINE, get, page, scrape, wait_for_sum, wait_for_value, wait_until};
 
 const SWEPT: &str = "lab_metrics_collection_duration_seconds_count";
 
@@ -175,8 +18,8 @@ fn after_one_sweep_the_page_has_the_predecessors_samples() {
         "status=blocked\ntest_status=failing\n",
     )
     .unwrap();
-    let scheduler = lab.start(&[]);
-    let addr = scheduler.addr();
+    let mut scheduler = lab.start(&[]);
+    let addr = scheduler.metrics_addr();
     wait_for_sum(&addr, SWEPT, 1.0);
     let text = page(&addr);
     let count = |family: &str| {
@@ -234,8 +77,8 @@ fn a_lab_that_hangs_delays_no_other_job() {
     let config = "[lab]\nroot = \".\"\nscript_timeout = \"5m\"\nbound = \"5m\"\n[[job]]\nname = \"signal_check\"\nevery = \"200ms\"\n";
     let lab = Lab::new("lab-hangs", config);
     lab.script("hangs", "echo $$ > pid; sleep 600");
-    let scheduler = lab.start(&[]);
-    let addr = scheduler.addr();
+    let mut scheduler = lab.start(&[]);
+    let addr = scheduler.metrics_addr();
     wait_until("the script", || lab.pid("pid").map(drop).ok_or(()));
     let good = [("job", "signal_check"), ("outcome", "success")];
     let before = scrape(&addr).get("job_runs_total", &good).unwrap();
@@ -269,27 +112,11 @@ fn no_child_outlives_the_scheduler_however_it_ends() {
         )
         .unwrap();
         let mut scheduler = lab.start(&[]);
-        let files = ["pid-away", "pid-script", "pid-server"];
-        let mut pids = Vec::new();
-        wait_until("all children", || {
-            pids = files.iter().filter_map(|file| lab.pid(file)).collect();
-            if pids.len() == files.len() {
-                Ok(())
-            } else {
-                Err(scheduler.log())
-            }
-        });
+        let pids = lab.pids(&["pid-away", "pid-script", "pid-server"]);
         scheduler.signal(signal);
         let status = scheduler.ended();
         assert_eq!(status.success(), signal == "TERM", "{}", scheduler.log());
-        wait_until("the children to end", || {
-            let left: Vec<_> = pids.iter().filter(|pid| is_alive(**pid)).collect();
-            if left.is_empty() {
-                Ok(())
-            } else {
-                Err(format!("{left:?} of {files:?}"))
-            }
-        });
+        wait_for_the_end_of(&pids);
     }
 }
 
@@ -302,8 +129,8 @@ fn a_reload_adds_and_removes_and_a_bad_file_changes_nothing() {
     };
     let lab = Lab::new("lab-reload", &with("one"));
     lab.script("own", "exit 0");
-    let scheduler = lab.start(&[]);
-    let addr = scheduler.addr();
+    let mut scheduler = lab.start(&[]);
+    let addr = scheduler.metrics_addr();
     wait_for_value(
         &addr,
         "lab_mcp_server_health",
@@ -364,8 +191,8 @@ fn a_reload_adds_and_removes_and_a_bad_file_changes_nothing() {
 fn a_restart_after_kill_9_does_not_start_a_tick_again() {
     let lab = Lab::new("lab-restart", "");
     let good = [("job", "signal_check"), ("outcome", "success")];
-    let scheduler = lab.start(&[]);
-    let addr = scheduler.addr();
+    let mut scheduler = lab.start(&[]);
+    let addr = scheduler.metrics_addr();
     wait_for_value(&addr, "job_runs_total", &good, 1.0);
     wait_until("the run to be written down", || {
         let (_, listed, _) = lab.ask(&["jobs"]);
@@ -380,8 +207,8 @@ fn a_restart_after_kill_9_does_not_start_a_tick_again() {
     assert!(told.contains("another scheduler"), "{told}");
     drop(scheduler);
 
-    let scheduler = lab.start(&[]);
-    let addr = scheduler.addr();
+    let mut scheduler = lab.start(&[]);
+    let addr = scheduler.metrics_addr();
     let since = ("job", "signal_check");
     wait_until("the state to be read", || {
         let seen = scrape(&addr).get("job_last_success_timestamp_seconds", &[since]);
@@ -456,8 +283,8 @@ fn the_predecessors_test_mode_ends_by_itself() {
 #[test]
 fn the_exporter_of_the_lab_runs_no_other_job() {
     let lab = Lab::new("lab-exporter", "[lab]\nroot = \".\"\n");
-    let scheduler = lab.start(&["lab-exporter"]);
-    let addr = scheduler.addr();
+    let mut scheduler = lab.start(&["lab-exporter"]);
+    let addr = scheduler.metrics_addr();
     wait_for_sum(&addr, SWEPT, 1.0);
     let text = page(&addr);
     assert!(text.contains("job=\"lab_metrics_update\"") && !text.contains("job=\"signal_check\""));

@@ -64,8 +64,9 @@ fn each_costs_one_cycle(
     assert!(grown < 20 * 1024, "{grown} KiB more are resident");
 }
 
+/// What any server can answer wrongly.
 fn answers() -> Vec<(Fault, &'static str)> {
-    vec![
+    let mut faults = vec![
         (Fault::Status(500), "500"),
         (Fault::Status(401), "401"),
         (Fault::Status(418), "http_other"),
@@ -75,7 +76,72 @@ fn answers() -> Vec<(Fault, &'static str)> {
         (Fault::Huge(HUGE), "too_large"),
         (Fault::CutOff, "exception"),
         (Fault::Garbage, "exception"),
-    ]
+        (Fault::Reset, "exception"),
+    ];
+    let raw = |text: &str| Fault::Raw(text.as_bytes().to_vec());
+    for (head, code) in [
+        (
+            "302 Found\r\nLocation: /api/intraday/EURUSD.FOREX",
+            "http_other",
+        ),
+        ("307 x\r\nLocation: http://127.0.0.1:9/", "http_other"),
+        ("204 No Content", "http_other"),
+        (
+            "206 Partial Content\r\nContent-Length: 2\r\n\r\n[]",
+            "http_other",
+        ),
+        ("402 Payment Required\r\nContent-Length: 0", "402"),
+        ("404 Not Found\r\nContent-Length: 0", "404"),
+        (
+            "429 Too Many Requests\r\nRetry-After: 3600\r\nContent-Length: 0",
+            "429",
+        ),
+        ("504 x\r\nContent-Length: 0", "504"),
+        ("200 OK\r\nContent-Length: 0", "empty_response"),
+        (
+            "200 OK\r\nContent-Length: 5\r\n\r\n[{\"a\":1}, and more than was told",
+            "bad_json",
+        ),
+        (
+            "200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n[1,2]",
+            "exception",
+        ),
+        ("200 OK\r\nContent-Length: -1\r\n\r\n[]", "exception"),
+        (
+            "200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n[1,2]\r\n",
+            "exception",
+        ),
+        (
+            "200 OK\r\nTransfer-Encoding: chunked\r\n\r\nnone\r\n[1,2]\r\n",
+            "exception",
+        ),
+        (
+            "200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n[",
+            "exception",
+        ),
+        (
+            "200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\n\x1f\x08\x00\x00",
+            "bad_json",
+        ),
+        ("200 OK\r\n\r\n\u{feff}[]", "bad_json"),
+        ("200 OK\r\n\r\n[] and more", "bad_json"),
+        ("200 OK\r\n\r\n<html>Bad gateway</html>", "bad_json"),
+    ] {
+        let end = if head.contains("\r\n\r\n") {
+            ""
+        } else {
+            "\r\n\r\n"
+        };
+        faults.push((raw(&format!("HTTP/1.1 {head}{end}")), code));
+    }
+    let latin = b"HTTP/1.1 200 OK\r\n\r\n[\"\xe9\"]".to_vec();
+    let vain = format!("HTTP/1.1 200 OK\r\nX: {}\r\n\r\n[]", "x".repeat(1 << 20));
+    faults.extend([
+        (Fault::Raw(latin), "bad_json"),
+        (raw(&vain), "exception"),
+        (Fault::Body("[".repeat(100_000)), "bad_json"),
+    ]);
+    faults
 }
 
 #[test]
@@ -90,7 +156,26 @@ fn a_wrong_answer_of_the_vendor_costs_one_cycle_and_has_its_code() {
     ];
     let mut faults = answers();
     let crossed = r#"[{"timestamp":0,"open":1,"high":0.5,"low":1,"close":1,"volume":0}]"#;
-    faults.push((Fault::Body(crossed.to_owned()), "bad_json"));
+    let bar = r#""timestamp":0,"open":1,"high":1,"low":1,"close":1,"volume":0"#;
+    for body in [
+        crossed.to_owned(),
+        bar.to_owned(),
+        format!("{{{bar}}}"),
+        format!("[[{{{bar}}}]]"),
+        format!("[{{{bar},\"close\":2}}]"),
+        format!("[{{{bar}}},{{{bar}}}]"),
+        format!("[{{{bar}}},null]"),
+        format!("[{{{}}}]", bar.replace("\"close\":1", "\"close\":\"1\"")),
+        format!("[{{{}}}]", bar.replace("\"close\":1", "\"close\":null")),
+        format!("[{{{}}}]", bar.replace("\"close\":1", "\"close\":1e999")),
+        format!("[{{{}}}]", bar.replace("\"low\":1", "\"low\":-1")),
+        format!(
+            "[{{{}}}]",
+            bar.replace("\"timestamp\":0", "\"timestamp\":0.5")
+        ),
+    ] {
+        faults.push((Fault::Body(body), "bad_json"));
+    }
     each_costs_one_cycle("eodhd", &server, &moved, &["--vendor-url", &url], &faults);
 }
 
@@ -113,6 +198,17 @@ fn a_wrong_answer_of_the_model_server_costs_one_cycle_and_has_its_code() {
         "[[0.5,0.3,0.3]]",
         "[[-0.1,0.6,0.5]]",
         "[[0.2,0.3,0.5],[0.2,0.3,0.5]]",
+        "[[0.25,0.25,0.25,0.25]]",
+        "[[0,0,0]]",
+        "[[\"0.2\",\"0.3\",\"0.5\"]]",
+        "[[[0.2,0.3,0.5]]]",
+        "[0.2,0.3,0.5]",
+        "[{\"SELL\":0.2,\"HOLD\":0.3,\"BUY\":0.5}]",
+        "[[0.2,0.3,1e999]]",
+        "[[true,false,false]]",
+        "[[]]",
+        "null",
+        "[[0.2,0.3,0.5]],\"predictions\":[[0.5,0.3,0.2]]",
     ] {
         faults.push((predictions(row), "bad_json"));
     }

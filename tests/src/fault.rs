@@ -31,6 +31,10 @@ pub enum Fault {
     CutOff,
     /// Bytes that are no HTTP.
     Garbage,
+    /// These bytes, and the end of the connection.
+    Raw(Vec<u8>),
+    /// The connection is reset in the middle of the body.
+    Reset,
 }
 
 /// The server; it ends with the value.
@@ -79,11 +83,19 @@ impl FaultServer {
                 let (good, armed, heard) =
                     (Arc::clone(&good), Arc::clone(&armed), Arc::clone(&heard));
                 thread::spawn(move || {
+                    // Waits for the request and leaves it where it is: what is closed with something unread is reset.
+                    if stream.peek(&mut [0]).is_err() {
+                        return;
+                    }
+                    heard.fetch_add(1, Ordering::SeqCst);
+                    let fault = armed.lock().unwrap_or_else(PoisonError::into_inner).take();
+                    if matches!(fault, Some(Fault::Reset)) {
+                        let _ = Fault::CutOff.commit(stream);
+                        return;
+                    }
                     let Ok(request) = read_request(&stream) else {
                         return;
                     };
-                    heard.fetch_add(1, Ordering::SeqCst);
-                    let fault = armed.lock().unwrap_or_else(PoisonError::into_inner).take();
                     // A client that has gone away is what most faults are about.
                     let _ = match fault {
                         Some(fault) => fault.commit(stream),
@@ -147,7 +159,8 @@ impl Fault {
                 }
                 Ok(())
             }
-            Self::CutOff => {
+            Self::Raw(bytes) => stream.write_all(&bytes),
+            Self::CutOff | Self::Reset => {
                 stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n[{\"timest")
             }
             Self::Garbage => stream.write_all(b"\xff\xfe no HTTP\r\n\r\n"),

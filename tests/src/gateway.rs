@@ -22,8 +22,8 @@ pub enum OrderFault {
     AnswerLost,
     /// It is carried out, and the answer comes so much later.
     AnswerLate(Duration),
-    /// It is carried out, and what comes is no answer.
-    Garbage,
+    /// It is carried out, and these frames come, made of the answer.
+    Mangled(fn(Value) -> Vec<Vec<u8>>),
     /// It is carried out, and an answer to another request comes before its own.
     StrangerFirst,
     /// It is not carried out, and these fields are the answer.
@@ -43,6 +43,7 @@ struct Shared {
     orders: Mutex<Vec<Value>>,
     silent: AtomicBool,
     forgetful: AtomicBool,
+    mangled_memory: AtomicBool,
     ended: AtomicBool,
 }
 
@@ -109,6 +110,11 @@ impl FaultGateway {
         self.shared.forgetful.store(true, Ordering::SeqCst);
     }
 
+    /// From now on what it says of orders that were sent lacks their tickets.
+    pub fn mangle_memory(&self, mangled: bool) {
+        self.shared.mangled_memory.store(mangled, Ordering::SeqCst);
+    }
+
     /// Every order that came, in order of arrival.
     #[must_use]
     pub fn orders(&self) -> Vec<Value> {
@@ -151,15 +157,13 @@ impl Proxy {
         let is_order = ["OPEN", "CLOSE"].iter().any(|name| json["action"] == *name);
         if !is_order {
             let reply = self.behind(request);
-            let forgetful = self.shared.forgetful.load(Ordering::SeqCst);
-            return self.send(
-                envelope,
-                if forgetful {
-                    reply.map(forgotten)
-                } else {
-                    reply
-                },
-            );
+            let is = |flag: &AtomicBool| flag.load(Ordering::SeqCst);
+            let reply = match reply {
+                Some(reply) if is(&self.shared.forgetful) => Some(edited(reply, forgotten)),
+                Some(reply) if is(&self.shared.mangled_memory) => Some(edited(reply, ticketless)),
+                other => other,
+            };
+            return self.send(envelope, reply);
         }
         locked(&self.shared.orders).push(json.clone());
         let fault = locked(&self.shared.armed).clone();
@@ -172,9 +176,11 @@ impl Proxy {
                 thread::sleep(*by);
                 self.send(envelope, reply);
             }
-            Some(OrderFault::Garbage) => {
-                drop(self.behind(request));
-                self.send(envelope, Some(b"\xff{not json".to_vec()));
+            Some(OrderFault::Mangled(mangle)) => {
+                let reply = self.behind(request).unwrap_or_default();
+                let reply = serde_json::from_slice(&reply).unwrap_or_default();
+                let frames = envelope.iter().cloned().chain(mangle(reply));
+                let _ = self.front.send_multipart(frames, 0);
             }
             Some(OrderFault::StrangerFirst) => {
                 let stranger = json!({"uuid": "of-nobody", "status": "FILLED", "ticket": 1,
@@ -213,17 +219,28 @@ impl Proxy {
     }
 }
 
-/// A reply as it would be after a restart without memory.
-fn forgotten(reply: Vec<u8>) -> Vec<u8> {
+fn edited(reply: Vec<u8>, edit: fn(&mut Value)) -> Vec<u8> {
     let Ok(mut json) = serde_json::from_slice::<Value>(&reply) else {
         return reply;
     };
+    edit(&mut json);
+    json.to_string().into_bytes()
+}
+
+/// A reply as it would be after a restart without memory.
+fn forgotten(json: &mut Value) {
     if json.get("order_uuid").is_some() {
-        json =
+        *json =
             json!({"uuid": json["uuid"], "status": "NOT_FOUND", "order_uuid": json["order_uuid"]});
     }
     if json.get("gateway_session").is_some() {
         json["gateway_session"] = "another".into();
     }
-    json.to_string().into_bytes()
+}
+
+/// What is said of an order, without its ticket.
+fn ticketless(json: &mut Value) {
+    if json.get("order_uuid").is_some() {
+        json["ticket"] = Value::Null;
+    }
 }

@@ -2,6 +2,7 @@
 
 pub mod fault;
 pub mod gateway;
+pub mod lab;
 mod process;
 
 use std::io::{Read, Write};
@@ -132,6 +133,21 @@ pub fn wait_for_sum(addr: &str, name: &str, least: f64) {
     wait_until(&format!("{name} >= {least}"), || {
         let sum = scrape(addr).sum(name);
         if sum >= least { Ok(()) } else { Err(sum) }
+    });
+}
+
+/// Waits until a series has a value.
+///
+/// # Panics
+/// It does not get it.
+pub fn wait_for_value(addr: &str, name: &str, labels: &[(&str, &str)], value: f64) {
+    wait_until(&format!("{name} {labels:?} to be {value}"), || {
+        let seen = scrape(addr).get(name, labels);
+        if seen == Some(value) {
+            Ok(())
+        } else {
+            Err(seen)
+        }
     });
 }
 

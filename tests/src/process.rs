@@ -122,7 +122,7 @@ impl Running {
         Self::spawn(Command::new(name).args(args), &[])
     }
 
-    fn spawn(command: &mut Command, environment: &[(&str, &str)]) -> Self {
+    pub(crate) fn spawn(command: &mut Command, environment: &[(&str, &str)]) -> Self {
         static STARTED: AtomicU32 = AtomicU32::new(0);
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
         let state = Folder::new(&format!("state-{number}"));
@@ -346,7 +346,7 @@ impl Counterpart {
 }
 
 /// Takes the names away that the programs read from the environment, so that a test's machine does not matter.
-fn clean(command: &mut Command) {
+pub(crate) fn clean(command: &mut Command) {
     for name in [
         "HUB_HOST",
         "HUB_PORT",
@@ -360,6 +360,8 @@ fn clean(command: &mut Command) {
         "SENTINEL_RISK_KEY_FILE",
         "LOG_LEVEL",
         "LOG_FORMAT",
+        "LAB_CONFIG",
+        "THUNES_CONFIG",
     ] {
         command.env_remove(name);
     }

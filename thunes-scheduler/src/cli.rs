@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand};
+use instrument_core::CatalogueFormat;
 use jiff::SignedDuration;
 
 use crate::log::LogArgs;
@@ -65,6 +67,17 @@ pub enum Command {
     },
     /// Sweep the LAB and serve its metrics, without other jobs.
     LabExporter,
+    /// Print everything that this program can emit, without starting it.
+    Metrics {
+        /// For tools, for people, as a page at zero, or as a `metric_relabel_configs` for Prometheus.
+        #[arg(
+            long,
+            value_name = "FORMAT",
+            default_value = "markdown",
+            value_parser = PossibleValuesParser::new(CatalogueFormat::NAMES).try_map(|name| name.parse::<CatalogueFormat>())
+        )]
+        format: CatalogueFormat,
+    },
     /// Run with a LAB of its own to look at: 18 servers, some slow, hung or dead, and 5 worktrees.
     Demo,
 }

@@ -16,7 +16,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 pub use clock::{SystemClock, WallClock};
@@ -62,6 +63,7 @@ impl Board {
 /// A job that was started.
 #[derive(Debug)]
 struct Started {
+    patience: Duration,
     retire: CancellationToken,
     abort: CancellationToken,
     task: JoinHandle<()>,
@@ -106,7 +108,7 @@ impl Engine {
             before.task
         });
         self.board.add(JobStatus::new(&job, &journal.record()));
-        let name = job.name.clone();
+        let (name, patience) = (job.name.clone(), job.patience);
         let (retire, abort) = (CancellationToken::new(), CancellationToken::new());
         let runner = Runner {
             series: JobSeries::new(&name, journal.record().last_success),
@@ -125,6 +127,7 @@ impl Engine {
             runner.run().await;
         });
         let started = Started {
+            patience,
             retire,
             abort,
             task,
@@ -142,20 +145,21 @@ impl Engine {
             .is_some()
     }
 
-    /// Starts nothing more, waits for what runs up to `limit`, and then cancels it.
-    pub async fn drain(mut self, limit: Duration) {
-        for job in self.jobs.values() {
+    /// Starts nothing more, waits for what runs as long as each job's patience, and then cancels it.
+    pub async fn drain(mut self) {
+        let mut ends = JoinSet::new();
+        for (name, mut job) in std::mem::take(&mut self.jobs) {
             job.retire.cancel();
+            ends.spawn(async move {
+                if timeout(job.patience, &mut job.task).await.is_err() {
+                    tracing::warn!("job {name} still runs after {:?}: cancelled", job.patience);
+                    job.abort.cancel();
+                    // What a cancelled run does last (it says so) takes no time, but a body may hold the thread.
+                    let _ = timeout(Duration::from_secs(1), &mut job.task).await;
+                }
+            });
         }
-        let end = tokio::time::Instant::now() + limit;
-        for (name, job) in &mut self.jobs {
-            if tokio::time::timeout_at(end, &mut job.task).await.is_err() {
-                tracing::warn!("job {name} still runs after {limit:?}: cancelled");
-                job.abort.cancel();
-                // What a cancelled run does last (it says so) takes no time, but a body may hold the thread.
-                let _ = tokio::time::timeout(Duration::from_secs(1), &mut job.task).await;
-            }
-        }
+        ends.join_all().await;
     }
 }
 

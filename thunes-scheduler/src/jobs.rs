@@ -1,15 +1,13 @@
 //! The scheduler's own jobs: the LAB, the signal check, and the daily summary.
 
 use std::fmt::Write as _;
-use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::Mutex;
 
 use crate::config::{JobSettings, LAB_JOB, LabSettings, SIGNAL_JOB, SUMMARY_JOB, Settings};
 use crate::engine::{Board, Delivery, Job, Outcome, Run, Trigger, Trouble};
-use crate::lab::{Lab, Report, State};
+use crate::lab::{Report, SharedLab, State};
 
 /// Time between two signal checks. Source: the predecessor's.
 const SIGNAL_PERIOD: Duration = Duration::from_mins(10);
@@ -19,55 +17,6 @@ const SUMMARY_TIME: &str = "23:00";
 
 /// How much longer than its bound the LAB job may take, for reading files and showing results.
 const LAB_SLACK: Duration = Duration::from_secs(5);
-
-/// The LAB and what its last sweep found; shared by the job that sweeps and those that tell.
-#[derive(Clone)]
-pub struct SharedLab {
-    lab: Arc<Mutex<Option<Lab>>>,
-    last: Arc<std::sync::Mutex<Option<Report>>>,
-}
-
-impl SharedLab {
-    /// Shares a LAB.
-    #[must_use]
-    pub fn new(lab: Option<Lab>) -> Self {
-        let (lab, last) = (Arc::new(Mutex::new(lab)), Arc::default());
-        Self { lab, last }
-    }
-
-    /// What the last sweep found.
-    #[must_use]
-    pub fn last(&self) -> Option<Report> {
-        self.last
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-
-    /// Sweeps the LAB, if there is one.
-    pub async fn sweep(&self) -> Option<Report> {
-        let report = self.lab.lock().await.as_mut()?.sweep().await;
-        let kept = Some(report.clone());
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = kept;
-        Some(report)
-    }
-
-    /// Goes on with other settings, or without a LAB.
-    pub async fn reconfigure(&self, settings: Option<LabSettings>, guard: &crate::guard::Guard) {
-        let mut lab = self.lab.lock().await;
-        match (lab.as_mut(), settings) {
-            (Some(lab), Some(settings)) => lab.reconfigure(settings),
-            (_, settings) => *lab = settings.map(|settings| Lab::new(settings, guard.clone())),
-        }
-    }
-
-    /// Ends every child.
-    pub async fn close(&self) {
-        if let Some(lab) = self.lab.lock().await.take() {
-            lab.close().await;
-        }
-    }
-}
 
 /// The jobs that these settings ask for.
 #[must_use]
@@ -107,6 +56,8 @@ fn lab_job(settings: &LabSettings, lab: SharedLab) -> Job {
     job.timeout = settings.bound + LAB_SLACK;
     // What it found before a restart is gone with the process, and so are the sessions.
     job.at_start = true;
+    // What it would still find nobody would read.
+    job.patience = Duration::ZERO;
     job
 }
 
@@ -235,7 +186,7 @@ mod tests {
     fn the_jobs_are_the_predecessors_and_settings_change_them() {
         let text = "[lab]\nbound = \"10s\"\n[[job]]\nname = \"signal_check\"\nevery = \"1m\"\n";
         let settings = Settings::parse("thunes.toml".as_ref(), text).unwrap();
-        let jobs = jobs(&settings, &SharedLab::new(None), &Board::default());
+        let jobs = jobs(&settings, &SharedLab::new().unwrap(), &Board::default());
         let seen: Vec<_> = jobs
             .iter()
             .map(|job| {

@@ -12,6 +12,7 @@ mod report;
 mod script;
 mod server;
 mod session;
+mod shared;
 mod start;
 mod target;
 mod verdict;
@@ -28,6 +29,7 @@ use tokio::time::{Instant, timeout_at};
 
 pub use definition::McpFileError;
 pub use report::{Report, ServerReport};
+pub use shared::SharedLab;
 pub use verdict::{Level, Reason, State, Verdict};
 pub use worktree::{GitState, TestStatus, Worktree, WorktreeStatus};
 

@@ -9,6 +9,7 @@ use instrument_core::{Builder, loopback, shutdown};
 use thunes_scheduler::HEALTHY;
 use thunes_scheduler::cli::{Cli, Command, LabCommand, RunArgs, TEST_DURATION};
 use thunes_scheduler::config::{ConfigError, Settings};
+use thunes_scheduler::crew::{CrewConfig, CrewError};
 use thunes_scheduler::demo::Demo;
 use thunes_scheduler::engine::StoreError;
 use thunes_scheduler::guard::{self, Guard};
@@ -36,6 +37,10 @@ fn main() -> ExitCode {
 }
 
 fn start(cli: Cli) -> anyhow::Result<u8> {
+    if let Some(Command::Metrics { format }) = cli.command {
+        announce(&program().describe(format).context("metrics")?);
+        return Ok(0);
+    }
     log::start(&cli.log)?;
     let runtime = tokio::runtime::Runtime::new().context("cannot start the async runtime")?;
     let ended = runtime.block_on(act(cli));
@@ -72,23 +77,33 @@ async fn act(cli: Cli) -> anyhow::Result<u8> {
         Some(Command::Lab {
             command: LabCommand::Check { name, json },
         }) => check(&settings, name.as_deref(), json).await,
+        // Answered above, as nothing needs to run for it.
+        Some(Command::Metrics { .. }) => Ok(0),
     }
+}
+
+fn program() -> Builder {
+    Builder::new()
+        .program(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))
+        .healthy_body(HEALTHY)
 }
 
 async fn schedule(args: RunArgs, settings: Settings, lab_only: bool) -> anyhow::Result<u8> {
     let stop = shutdown::on_signals().context("cannot handle signals")?;
-    let program = Builder::new().program(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
-    let exporter = program.healthy_body(HEALTHY).install().context("metrics")?;
+    let exporter = program().install().context("metrics")?;
     let port = if lab_only { PORTS.1 } else { PORTS.0 };
     let timed = args.test_mode || args.duration.is_some();
     let config = Config {
         metrics: loopback(args.metrics_port.unwrap_or(port)).to_vec(),
-        settings,
-        state: state_folder(args.state_dir, args.config.as_deref()),
-        file: args.config,
         duration: timed.then(|| args.duration.unwrap_or(TEST_DURATION)),
-        lab_only,
-        guard: Guard::default(),
+        crew: CrewConfig {
+            settings,
+            state: state_folder(args.state_dir, args.config.as_deref()),
+            file: args.config,
+            lab_only,
+            required: true,
+            guard: Guard::default(),
+        },
     };
     run::run(config, &exporter, stop, announce).await?;
     Ok(0)
@@ -117,8 +132,9 @@ fn exit_code(error: &anyhow::Error) -> u8 {
             || cause.is::<OnceError>()
             || matches!(
                 cause.downcast_ref(),
-                Some(RunError::Serve(_) | RunError::NoLab | RunError::Store(StoreError::InUse(_)))
+                Some(RunError::Serve(_) | RunError::Crew(CrewError::NoLab))
             )
+            || matches!(cause.downcast_ref(), Some(StoreError::InUse(_)))
     });
     if usage { USAGE } else { 1 }
 }

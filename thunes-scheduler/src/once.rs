@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use crate::config::{JOBS, SUMMARY_JOB, Settings};
 use crate::engine::{Board, JobStatus, Run, Store, StoreError};
 use crate::guard::Guard;
-use crate::jobs::{SharedLab, jobs, listing};
-use crate::lab::{Lab, Report};
+use crate::jobs::{jobs, listing};
+use crate::lab::{Lab, Report, SharedLab};
 
 /// Why something could not be done once.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +30,9 @@ pub enum OnceError {
     /// The state of a job cannot be read.
     #[error("state of jobs")]
     Store(#[from] StoreError),
+    /// The threads for the LAB could not be started.
+    #[error("cannot start")]
+    Start(#[from] std::io::Error),
 }
 
 /// Looks at the LAB, or at one server of it.
@@ -65,8 +68,8 @@ pub async fn run_job(
     name: &str,
     guard: Guard,
 ) -> Result<Result<String, crate::engine::Trouble>, OnceError> {
-    let lab = settings.lab.clone().map(|lab| Lab::new(lab, guard));
-    let lab = SharedLab::new(lab);
+    let lab = SharedLab::new()?;
+    lab.configure(settings.lab.clone(), &guard).await;
     let board = Board::default();
     let found = jobs(settings, &lab, &board);
     let job = found.into_iter().find(|job| job.name == name);
@@ -92,7 +95,7 @@ pub async fn run_job(
 /// # Errors
 /// The state cannot be read.
 pub fn list(settings: &Settings, state: Option<&Path>) -> Result<String, OnceError> {
-    let jobs = jobs(settings, &SharedLab::new(None), &Board::default());
+    let jobs = jobs(settings, &SharedLab::new()?, &Board::default());
     let mut known = Vec::new();
     for job in jobs {
         let record = state

@@ -20,18 +20,23 @@ type Version = Option<(u64, u64, i64, i64)>;
 #[derive(Debug)]
 pub(crate) struct Reload {
     file: Option<PathBuf>,
+    read: fn(&Path) -> Result<Settings, ConfigError>,
     hangup: Signal,
     known: Version,
 }
 
 impl Reload {
     /// Watches `file`, if there is one.
-    pub(crate) fn new(file: Option<PathBuf>) -> io::Result<Self> {
+    pub(crate) fn new(
+        file: Option<PathBuf>,
+        read: fn(&Path) -> Result<Settings, ConfigError>,
+    ) -> io::Result<Self> {
         let known = file.as_deref().and_then(version);
         let hangup = signal(SignalKind::hangup())?;
         metrics::reloaded(true);
         Ok(Self {
             file,
+            read,
             hangup,
             known,
         })
@@ -54,7 +59,7 @@ impl Reload {
             // A file that is gone is about to be replaced; only a person's wish reads it now.
             if asked || (now.is_some() && now != self.known) {
                 self.known = now;
-                return Settings::read(file);
+                return (self.read)(file);
             }
         }
     }

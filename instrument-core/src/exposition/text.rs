@@ -66,9 +66,16 @@ const UNITS: [&str; 10] = [
     "hertz",
 ];
 
+/// The unit that a family's name ends in, before `_total` or after it was taken off.
+pub(crate) fn unit(name: &str) -> Option<&'static str> {
+    let name = name.strip_suffix("_total").unwrap_or(name);
+    let (_, last) = name.rsplit_once('_')?;
+    UNITS.into_iter().find(|unit| *unit == last)
+}
+
 /// The family's name in OpenMetrics, where a counter's is without `_total`, and its type. A counter of another name,
 /// or whose short name is taken, is `unknown` there, so that its series has one name in all formats.
-fn openmetrics_family<'a>(
+pub(crate) fn openmetrics_family<'a>(
     name: &'a str,
     kind: &'static str,
     taken: impl Fn(&str) -> bool,
@@ -110,25 +117,16 @@ pub(crate) fn push_head<'a>(
     if format == Format::Text {
         return None;
     }
-    if let Some(unit) = unit(name, head.unit) {
+    let described = head.unit.filter(|unit| ends_in(name, unit));
+    if let Some(unit) = described.or_else(|| self::unit(name)) {
         out.extend(["# UNIT ", name, " ", unit, "\n"]);
     }
     matches!(kind, "counter" | "histogram" | "summary").then_some(name)
 }
 
-/// The unit that a name ends in: the described one, or a base unit.
-fn unit<'a>(name: &'a str, described: Option<&'static str>) -> Option<&'a str> {
-    let ends_in = |unit: &str| {
-        name.strip_suffix(unit)
-            .is_some_and(|rest| rest.ends_with('_'))
-    };
-    match described.filter(|unit| ends_in(unit)) {
-        Some(unit) => Some(unit),
-        None => name
-            .rsplit_once('_')
-            .map(|(_, last)| last)
-            .filter(|last| UNITS.contains(last)),
-    }
+fn ends_in(name: &str, unit: &str) -> bool {
+    name.strip_suffix(unit)
+        .is_some_and(|rest| rest.ends_with('_'))
 }
 
 #[cfg(test)]

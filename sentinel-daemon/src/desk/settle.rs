@@ -20,7 +20,7 @@ pub enum Settlement {
     Refused,
     /// The gateway has not seen it, and either remembers everything since or the positions agree.
     NotExecuted,
-    /// The gateway has forgotten it, and the positions show that it was executed; no fill was ever told.
+    /// The gateway has forgotten it, or says what cannot be true, and the positions show that it was executed; no fill was ever told.
     SeenInPositions,
 }
 
@@ -38,17 +38,23 @@ pub struct Settled {
 /// Asks the gateway what became of `order`.
 ///
 /// "Not found" is an answer only once the order can no longer arrive: the gateway takes no signature older than
-/// [`VALID_MS`].
+/// [`VALID_MS`]. An answer that cannot be true would be the same for ever; from then on the positions are believed instead.
 pub(super) async fn settle(
     gateway: &Gateway,
     symbol: &str,
     order: &SentOrder,
 ) -> Result<Settled, GatewayError> {
+    let (Action::Open { volume } | Action::Close { volume, .. }) = order.action;
     let (settlement, fill) = loop {
-        match gateway.order(order.uuid).await? {
+        let told = gateway.order(order.uuid, volume).await;
+        let on_its_way = still_on_its_way(order, Timestamp::now());
+        if matches!(told, Err(GatewayError::BadReply { .. })) && on_its_way.is_none() {
+            break (by_positions(gateway, symbol, order).await?, None);
+        }
+        match told? {
             OrderState::Filled(fill) => break (Settlement::Filled, Some(fill)),
             OrderState::Refused(_) => break (Settlement::Refused, None),
-            OrderState::NotFound => match still_on_its_way(order, Timestamp::now()) {
+            OrderState::NotFound => match on_its_way {
                 Some(wait) => tokio::time::sleep(wait).await,
                 None => break (not_found(gateway, symbol, order).await?, None),
             },
@@ -79,6 +85,14 @@ async fn not_found(
     if order.session.as_ref() == Some(&session) {
         return Ok(Settlement::NotExecuted);
     }
+    by_positions(gateway, symbol, order).await
+}
+
+async fn by_positions(
+    gateway: &Gateway,
+    symbol: &str,
+    order: &SentOrder,
+) -> Result<Settlement, GatewayError> {
     let held = gateway.positions(Some(symbol)).await?;
     Ok(if shows(&held, order) {
         Settlement::SeenInPositions

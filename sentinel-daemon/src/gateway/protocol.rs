@@ -53,8 +53,6 @@ pub struct Fill {
 pub struct Pong {
     /// The gateway's clock, unix seconds.
     pub server_time: f64,
-    /// The gateway's clock minus ours when the request was read, in milliseconds: way and clock error together.
-    pub latency_ms: f64,
     /// Changes when the gateway has forgotten what it knew.
     pub gateway_session: String,
 }

@@ -8,10 +8,18 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::GatewayError;
-use super::protocol::{AccountReport, CloseOrder, Fill, OrderState, Pong, Position, Refusal};
+use super::protocol::{
+    AccountReport, CloseOrder, Fill, OpenOrder, OrderState, Pong, Position, Refusal,
+};
 use crate::bar::Side;
 pub use fields::ReplyProblem;
 use fields::{Fields, excerpt};
+
+/// MetaTrader's return codes of an order that was carried out, as a whole or in part.
+const DONE: [u64; 2] = [10009, 10010];
+
+/// Lots are told as decimals; more than asked by a thousandth of the smallest lot is rounding.
+const LOTS_SLACK: f64 = 1e-5;
 
 /// Whose a message is, as seen from one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,16 +98,19 @@ pub(super) struct Reply {
 }
 
 impl Reply {
-    pub(super) fn parse(message: &[u8]) -> Result<Self, GatewayError> {
+    /// Reads the reply to the request `uuid`, which it must name.
+    pub(super) fn parse(message: &[u8], uuid: Uuid) -> Result<Self, GatewayError> {
         let fields = Fields::parse(message)?;
-        Ok(Self { fields })
+        match owner(message, uuid) {
+            Owner::Asker => Ok(Self { fields }),
+            Owner::Stranger | Owner::Unknown => Err(fields.bad(ReplyProblem::Nameless)),
+        }
     }
 
     pub(super) fn pong(&self) -> Result<Pong, GatewayError> {
         self.expect_ok()?;
         Ok(Pong {
             server_time: self.fields.number("server_time")?,
-            latency_ms: self.fields.number("latency_ms")?,
             gateway_session: self.fields.text("gateway_session")?.to_owned(),
         })
     }
@@ -125,12 +136,16 @@ impl Reply {
             .collect()
     }
 
-    pub(super) fn opened(&self) -> Result<Fill, GatewayError> {
-        self.fill("price", None)
+    pub(super) fn opened(&self, order: &OpenOrder) -> Result<Fill, GatewayError> {
+        let fill = self.fill("price", order.terms.volume, None)?;
+        if self.fields.has("symbol") && self.fields.text("symbol")? != order.terms.symbol {
+            return Err(self.fields.misses("symbol", "the symbol that was ordered"));
+        }
+        Ok(fill)
     }
 
     pub(super) fn closed(&self, order: &CloseOrder) -> Result<Fill, GatewayError> {
-        let fill = self.fill("close_price", Some(order.volume))?;
+        let fill = self.fill("close_price", order.volume, Some(order.volume))?;
         if fill.ticket == order.ticket {
             Ok(fill)
         } else {
@@ -140,14 +155,18 @@ impl Reply {
         }
     }
 
-    /// Reads the first reply to an order, handed out again.
-    pub(super) fn order(&self) -> Result<OrderState, GatewayError> {
+    /// Reads the first reply to the order `asked` of so many lots, handed out again.
+    pub(super) fn order(&self, asked: Uuid, lots: f64) -> Result<OrderState, GatewayError> {
+        if self.fields.has("order_uuid") && self.fields.text("order_uuid")? != asked.to_string() {
+            let accepted = "the uuid of the order that was asked for";
+            return Err(self.fields.misses("order_uuid", accepted));
+        }
         if self.fields.text("status")? == "NOT_FOUND" {
             return Ok(OrderState::NotFound);
         }
         let was_a_close = self.fields.has("close_price");
         let price = if was_a_close { "close_price" } else { "price" };
-        match self.fill(price, None) {
+        match self.fill(price, lots, None) {
             Ok(fill) => Ok(OrderState::Filled(fill)),
             // Without the order's uuid an error is about the question, and says nothing about the order.
             Err(GatewayError::Refused(refusal))
@@ -159,14 +178,28 @@ impl Reply {
         }
     }
 
-    /// Reads a fill, which nothing but an explicit word is; `told` stands in for a volume that is not there.
-    fn fill(&self, price: &'static str, told: Option<f64>) -> Result<Fill, GatewayError> {
-        let volume = match (self.fields.text("status")?, told) {
-            ("FILLED", Some(told)) if !self.fields.has("volume") => told,
-            ("FILLED", _) => self.fields.positive("volume")?,
-            ("PARTIAL", _) => self.fields.positive("filled_volume")?,
-            (other, _) => return Err(self.no(other)),
+    /// Reads a fill of at most `asked` lots, which nothing but an explicit word is; `told` stands in for a volume that is
+    /// not there.
+    fn fill(
+        &self,
+        price: &'static str,
+        asked: f64,
+        told: Option<f64>,
+    ) -> Result<Fill, GatewayError> {
+        let (field, told) = match self.fields.text("status")? {
+            "FILLED" => ("volume", told.filter(|_| !self.fields.has("volume"))),
+            "PARTIAL" => ("filled_volume", None),
+            other => return Err(self.no(other)),
         };
+        let volume = told.map_or_else(|| self.fields.positive(field), Ok)?;
+        if volume > asked + LOTS_SLACK {
+            return Err(self
+                .fields
+                .misses(field, "at most the lots that were asked for"));
+        }
+        if self.retcode()?.is_some_and(|code| !DONE.contains(&code)) {
+            return Err(self.fields.bad(ReplyProblem::Contradiction));
+        }
         let says_profit = self.fields.has("profit");
         Ok(Fill {
             ticket: self.fields.whole("ticket")?,
@@ -189,14 +222,23 @@ impl Reply {
         if status != "REJECTED" && !is_error(status) {
             return self.fields.bad(ReplyProblem::Status);
         }
+        let retcode = self.retcode().unwrap_or_default();
+        if retcode.is_some_and(|code| DONE.contains(&code)) {
+            return self.fields.bad(ReplyProblem::Contradiction);
+        }
         // A refusal is one even when it gives no reason.
         let words = |field| excerpt(self.fields.text(field).unwrap_or_default());
         GatewayError::Refused(Refusal {
             status: status.to_owned(),
             code: words("error_code"),
             message: words("error_msg"),
-            retcode: self.fields.whole("retcode").ok(),
+            retcode,
         })
+    }
+
+    fn retcode(&self) -> Result<Option<u64>, GatewayError> {
+        let says_code = self.fields.has("retcode");
+        says_code.then(|| self.fields.whole("retcode")).transpose()
     }
 }
 
@@ -221,9 +263,33 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::gateway::signature::OrderTerms;
 
+    /// A reply that names its request.
     fn reply(value: &Value) -> Reply {
-        Reply::parse(value.to_string().as_bytes()).unwrap()
+        let mut named = value.clone();
+        named["uuid"] = json!(Uuid::nil().to_string());
+        Reply::parse(named.to_string().as_bytes(), Uuid::nil()).unwrap()
+    }
+
+    fn opened(value: &Value) -> Result<Fill, GatewayError> {
+        reply(value).opened(&OpenOrder {
+            uuid: Uuid::nil(),
+            terms: OrderTerms {
+                price: 1.1,
+                stop_loss: 0.0,
+                symbol: "EURUSD".to_owned(),
+                take_profit: 0.0,
+                side: Side::Buy,
+                volume: 0.2,
+            },
+            comment: String::new(),
+            risk_signature: None,
+        })
+    }
+
+    fn order_state(value: &Value) -> Result<OrderState, GatewayError> {
+        reply(value).order(Uuid::nil(), 0.2)
     }
 
     fn problem<T: std::fmt::Debug>(outcome: Result<T, GatewayError>) -> String {
@@ -264,7 +330,7 @@ mod tests {
     #[test]
     fn only_an_explicit_fill_is_a_fill() {
         let sound = json!({"status": "FILLED", "ticket": 3, "volume": 0.2, "price": 1.1});
-        let fill = reply(&sound).opened().unwrap();
+        let fill = opened(&sound).unwrap();
         let expected = Fill {
             ticket: 3,
             volume: 0.2,
@@ -276,21 +342,64 @@ mod tests {
             let mut other = sound.clone();
             other["status"] = json!(status);
             assert_eq!(
-                problem(reply(&other).opened()),
+                problem(opened(&other)),
                 "status does not answer the request"
             );
         }
     }
 
     #[test]
+    fn a_fill_that_cannot_be_true_is_a_bad_reply() {
+        let sound =
+            json!({"status": "FILLED", "ticket": 3, "volume": 0.2, "price": 1.1, "retcode": 10009});
+        opened(&sound).unwrap();
+        for (field, value) in [
+            ("volume", json!(0.3)),
+            ("symbol", json!("GBPUSD")),
+            ("retcode", json!(10019)),
+            ("retcode", json!("done")),
+        ] {
+            let mut lie = sound.clone();
+            lie[field] = value;
+            assert!(problem(opened(&lie)).contains(field), "{lie}");
+        }
+        let part = json!({"status": "PARTIAL", "ticket": 3, "filled_volume": 0.9, "volume": 0.2, "price": 1.1});
+        assert!(problem(opened(&part)).contains("filled_volume"));
+        let no =
+            json!({"status": "REJECTED", "error_code": "x", "error_msg": "x", "retcode": 10009});
+        assert!(problem(opened(&no)).contains("contradict"));
+        let other = json!({"status": "NOT_FOUND", "order_uuid": Uuid::max().to_string()});
+        assert!(problem(order_state(&other)).contains("order_uuid"));
+    }
+
+    #[test]
+    fn a_reply_must_name_its_request_once() {
+        let fill = r#""status":"FILLED","ticket":3,"volume":0.2,"price":1.1"#;
+        for names in [
+            String::new(),
+            format!(r#","uuid":"{}""#, Uuid::max()),
+            format!(r#","uuid":"{}","uuid":"{}""#, Uuid::max(), Uuid::nil()),
+            r#","uuid":null"#.to_owned(),
+        ] {
+            let message = format!("{{{fill}{names}}}");
+            let read = Reply::parse(message.as_bytes(), Uuid::nil());
+            assert!(
+                matches!(read, Err(GatewayError::BadReply { .. })),
+                "{message}"
+            );
+        }
+        Reply::parse(br#"{"uuid":null,"status":"error"}"#, Uuid::nil()).unwrap();
+    }
+
+    #[test]
     fn partial_fill_counts_only_the_filled_part() {
         let mut part = json!({"status": "PARTIAL", "ticket": 3, "volume": 0.2, "price": 1.1});
         assert_eq!(
-            problem(reply(&part).opened()),
+            problem(opened(&part)),
             "field `filled_volume` is not a number above 0"
         );
         part["filled_volume"] = json!(0.05);
-        let fill = reply(&part).opened().unwrap();
+        let fill = opened(&part).unwrap();
         assert!(fill.volume < 0.1, "{fill:?}");
     }
 
@@ -307,7 +416,7 @@ mod tests {
         ] {
             let mut broken = full.clone();
             broken[field] = value;
-            assert!(problem(reply(&broken).opened()).contains(field));
+            assert!(problem(opened(&broken)).contains(field));
         }
     }
 
@@ -330,7 +439,7 @@ mod tests {
     fn refusal_keeps_code_words_and_retcode() {
         let no = json!({"status": "REJECTED", "error_code": "MT5_ORDER_FAILED", "error_msg": "x".repeat(500),
             "retcode": 10019});
-        let refusal = refused(reply(&no).opened());
+        let refusal = refused(opened(&no));
         assert_eq!(
             (refusal.code.as_str(), refusal.retcode),
             ("MT5_ORDER_FAILED", Some(10019))
@@ -345,22 +454,22 @@ mod tests {
     #[test]
     fn an_order_asked_for_is_filled_refused_or_unknown() {
         let filled = json!({"status": "FILLED", "ticket": 3, "volume": 0.2, "close_price": 1.1});
-        let OrderState::Filled(fill) = reply(&filled).order().unwrap() else {
+        let OrderState::Filled(fill) = order_state(&filled).unwrap() else {
             panic!("a filled order reads as something else")
         };
         assert!(fill.price > 1.0, "{fill:?}");
         for no in [
             json!({"status": "REJECTED"}),
-            json!({"status": "error", "order_uuid": "u"}),
+            json!({"status": "error", "order_uuid": Uuid::nil().to_string()}),
         ] {
-            assert!(matches!(reply(&no).order(), Ok(OrderState::Refused(_))));
+            assert!(matches!(order_state(&no), Ok(OrderState::Refused(_))));
         }
-        let unknown = reply(&json!({"status": "NOT_FOUND"})).order();
+        let unknown = order_state(&json!({"status": "NOT_FOUND"}));
         assert_eq!(unknown.unwrap(), OrderState::NotFound);
         let question = json!({"status": "error", "error_code": "SERVER_ERROR"});
-        assert_eq!(refused(reply(&question).order()).code, "SERVER_ERROR");
+        assert_eq!(refused(order_state(&question)).code, "SERVER_ERROR");
         assert_eq!(
-            problem(reply(&json!({"status": "ok"})).order()),
+            problem(order_state(&json!({"status": "ok"}))),
             "status does not answer the request"
         );
     }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
-use tracing::debug;
+use tracing::{debug, trace_span};
 use uuid::Uuid;
 use zmq::{DONTWAIT, PollEvents};
 
@@ -136,6 +136,8 @@ impl Carrier {
             Some(socket) => socket,
             None => connected(&self.context, &self.endpoint)?,
         };
+        // Seen with LOG_LEVEL=trace: what of a request's time is the wire's and the gateway's, not ours.
+        let _exchange = trace_span!("exchange", uuid = %job.uuid).entered();
         self.send(&socket, job)?;
         let (reply, owner) = self.receive_own(&socket, job)?;
         if owner == Owner::Asker {

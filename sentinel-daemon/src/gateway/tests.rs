@@ -94,12 +94,12 @@ async fn an_order_can_be_asked_after() {
     let gateway = to(&server);
     let good = order(Side::Buy);
     assert_eq!(
-        gateway.order(good.uuid).await.unwrap(),
+        gateway.order(good.uuid, 100.0).await.unwrap(),
         OrderState::NotFound
     );
     let fill = gateway.open(&good).await.unwrap();
     assert_eq!(
-        gateway.order(good.uuid).await.unwrap(),
+        gateway.order(good.uuid, 100.0).await.unwrap(),
         OrderState::Filled(fill)
     );
 
@@ -110,7 +110,7 @@ async fn an_order_can_be_asked_after() {
     };
     assert_eq!(refusal.retcode, Some(10019));
     assert_eq!(
-        gateway.order(huge.uuid).await.unwrap(),
+        gateway.order(huge.uuid, 100.0).await.unwrap(),
         OrderState::Refused(refusal)
     );
 }

@@ -17,6 +17,9 @@ use super::trigger::Trigger;
 /// How late a tick may start; a later one is a misfire and is not run. Source: the predecessor's.
 pub const MISFIRE_GRACE: Duration = Duration::from_mins(1);
 
+/// How long a run has to end by itself at a stop, unless its job says otherwise.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// What went wrong in a run.
 pub type Trouble = Box<dyn std::error::Error + Send + Sync>;
 
@@ -37,6 +40,8 @@ pub struct Job {
     pub jitter: Duration,
     /// Whether a job at a fixed rate begins with a run, even if a predecessor's next run is not due yet.
     pub at_start: bool,
+    /// How long a run has to end by itself at a stop, before it is cut short.
+    pub patience: Duration,
     /// Beaten by each run that succeeds.
     pub heart: Option<Heartbeat>,
     /// What it does.
@@ -44,7 +49,7 @@ pub struct Job {
 }
 
 impl Job {
-    /// A job that runs `body`, with a timeout of one minute and no jitter.
+    /// A job that runs `body`, with a timeout of one minute, no jitter, and ten seconds to end at a stop.
     pub fn new<F>(
         name: &str,
         trigger: Trigger,
@@ -59,6 +64,7 @@ impl Job {
             timeout: Duration::from_mins(1),
             jitter: Duration::ZERO,
             at_start: false,
+            patience: PATIENCE,
             heart: None,
             body: Arc::new(move |run| Box::pin(body(run))),
         }

@@ -67,7 +67,7 @@ impl Runner {
     async fn died(&self) -> Option<Timestamp> {
         let claim = self.journal.record().claim?;
         let (name, tick) = (&self.job.name, claim.tick);
-        let daily = matches!(self.job.trigger, Trigger::Daily(_));
+        let daily = self.is_daily();
         if daily && claim.attempts < MOST_ATTEMPTS {
             tracing::warn!("job {name}: the run of {tick} died, and is run again");
             return Some(tick);
@@ -80,12 +80,16 @@ impl Runner {
         let now = self.clock.now();
         let noted = self
             .journal
-            .update(|record| record.finish(Outcome::Failure, now))
+            .update(|record| record.finish(Outcome::Failure, now, false))
             .await;
         if let Err(error) = noted {
             tracing::error!("job {name}: {}", chain(&error));
         }
         None
+    }
+
+    fn is_daily(&self) -> bool {
+        matches!(self.job.trigger, Trigger::Daily(_))
     }
 
     /// Ticks up to now are not a successor's to make up for.
@@ -232,9 +236,11 @@ impl Runner {
         {
             heart.beat();
         }
+        // Cut short, a daily run has died as well: a successor does it again.
+        let again = outcome == Outcome::Cancelled && self.is_daily();
         let noted = self
             .journal
-            .update(|record| record.finish(outcome, now))
+            .update(|record| record.finish(outcome, now, again))
             .await;
         if let Err(error) = noted {
             tracing::error!("job {}: {}", self.job.name, chain(&error));

@@ -88,13 +88,13 @@ impl Record {
         self.ticks.drain(..old);
     }
 
-    pub(super) fn finish(&mut self, outcome: Outcome, now: Timestamp) {
+    /// Notes how the run ended, and whether a successor is to do it again.
+    pub(super) fn finish(&mut self, outcome: Outcome, now: Timestamp, again: bool) {
         self.last_outcome = Some(outcome);
         if outcome == Outcome::Success {
             self.last_success = Some(now);
         }
-        // A run that was cut short has died: a successor may do it again.
-        if outcome != Outcome::Cancelled {
+        if !again {
             self.claim = None;
         }
     }

@@ -228,7 +228,7 @@ async fn restarts_around_the_time_of_a_daily_job_run_it_once() {
         engine.start(job).unwrap();
         sleep(Duration::from_secs(1)).await;
         seen.extend(ticks(&notes));
-        engine.drain(MINUTE).await;
+        engine.drain().await;
     }
     assert_eq!(seen, ["2026-11-22T23:00:00Z"]);
 }
@@ -242,7 +242,7 @@ async fn a_daily_tick_missed_while_down_is_run_within_the_grace_and_a_misfire_la
         let (job, first) = noting("summary", daily());
         engine.start(job).unwrap();
         sleep(MINUTE).await;
-        engine.drain(MINUTE).await;
+        engine.drain().await;
         clock.step(SignedDuration::from_hours(24) - SignedDuration::from_secs(59 - back_after));
         let mut engine = Engine::new(clock.clone(), folder.open());
         let (job, second) = noting("summary", daily());
@@ -292,7 +292,7 @@ async fn a_daily_run_that_died_is_run_again_by_its_successor_and_says_so() {
             .start(Job::new("summary", daily(), again.clone()))
             .unwrap();
         sleep(Duration::from_secs(10)).await;
-        engine.drain(MINUTE).await;
+        engine.drain().await;
     }
     assert_eq!(
         *deliveries.lock().unwrap(),
@@ -330,7 +330,7 @@ async fn drain_waits_for_what_runs_and_cancels_what_takes_too_long() {
             .unwrap();
         sleep(Duration::from_secs(1)).await;
         let board = engine.board();
-        engine.drain(Duration::from_secs(10)).await;
+        engine.drain().await;
         assert_eq!(board.jobs()[0].runs, [(outcome, 1)].into());
     }
 }

@@ -1,5 +1,8 @@
 //! The fields of a JSON object from outside, each read as what it must be or named as what it is not.
 
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 use thiserror::Error;
 
@@ -11,8 +14,8 @@ const EXCERPT_CHARS: usize = 120;
 /// What is wrong with a reply.
 #[derive(Debug, Error)]
 pub enum ReplyProblem {
-    /// It is not JSON.
-    #[error("not JSON")]
+    /// It is not JSON, or has a key twice.
+    #[error("not JSON that can be read")]
     NotJson(#[source] serde_json::Error),
     /// It is JSON, but not an object.
     #[error("not a JSON object")]
@@ -25,6 +28,12 @@ pub enum ReplyProblem {
         /// What it must be.
         accepted: &'static str,
     },
+    /// It does not name the request, or not once.
+    #[error("does not name the request")]
+    Nameless,
+    /// The status says one thing and the return code another.
+    #[error("status and retcode contradict each other")]
+    Contradiction,
     /// The status is none that answers this request.
     #[error("status does not answer the request")]
     Status,
@@ -42,8 +51,8 @@ impl Fields {
         let beginning = &message[..message.len().min(4 * EXCERPT_CHARS)];
         let excerpt = excerpt(&String::from_utf8_lossy(beginning));
         let problem = match serde_json::from_slice(message) {
-            Ok(Value::Object(map)) => return Ok(Self { map, excerpt }),
-            Ok(_) => ReplyProblem::NotAnObject,
+            Ok(Json::Object(map)) => return Ok(Self { map, excerpt }),
+            Ok(Json::Other) => ReplyProblem::NotAnObject,
             Err(error) => ReplyProblem::NotJson(error),
         };
         Err(GatewayError::BadReply { problem, excerpt })
@@ -98,6 +107,68 @@ impl Fields {
     }
 }
 
+/// What a message holds. Of two prices in one object neither can be believed, so that its keys must differ.
+enum Json {
+    Object(Map<String, Value>),
+    Other,
+}
+
+impl<'de> Deserialize<'de> for Json {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(JsonVisitor)
+    }
+}
+
+struct JsonVisitor;
+
+impl<'de> Visitor<'de> for JsonVisitor {
+    type Value = Json;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Json, A::Error> {
+        let mut map = Map::new();
+        while let Some((key, value)) = entries.next_entry::<String, Value>()? {
+            if map.contains_key(&key) {
+                return Err(A::Error::custom(format_args!("key `{key}` stands twice")));
+            }
+            map.insert(key, value);
+        }
+        Ok(Json::Object(map))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Json, A::Error> {
+        while items.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Json::Other)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Json, E> {
+        Ok(Json::Other)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Json, E> {
+        Ok(Json::Other)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Json, E> {
+        Ok(Json::Other)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Json, E> {
+        Ok(Json::Other)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Json, E> {
+        Ok(Json::Other)
+    }
+
+    fn visit_unit<E>(self) -> Result<Json, E> {
+        Ok(Json::Other)
+    }
+}
+
 fn row(value: &Value) -> Option<Fields> {
     Some(Fields {
         map: value.as_object()?.clone(),
@@ -133,7 +204,12 @@ mod tests {
 
     #[test]
     fn what_is_no_object_is_told_from_what_is_no_json() {
-        for (message, expected) in [("[1]", "not a JSON object"), ("{", "not JSON")] {
+        for (message, expected) in [
+            ("[1]", "not a JSON object"),
+            ("null", "not a JSON object"),
+            ("{", "not JSON that can be read"),
+            ("{\"a\":1,\"a\":2}", "not JSON that can be read"),
+        ] {
             let Err(GatewayError::BadReply { problem, .. }) = Fields::parse(message.as_bytes())
             else {
                 panic!("{message} was read")

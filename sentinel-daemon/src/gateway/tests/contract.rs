@@ -96,10 +96,10 @@ async fn said() -> Vec<(Value, Value)> {
         };
         // The second finds nothing to close.
         assert_eq!(gateway.close(&close).await.is_ok(), price.is_some());
-        gateway.order(close.uuid).await.unwrap();
+        gateway.order(close.uuid, 100.0).await.unwrap();
     }
-    gateway.order(good.uuid).await.unwrap();
-    gateway.order(Uuid::new_v4()).await.unwrap();
+    gateway.order(good.uuid, 100.0).await.unwrap();
+    gateway.order(Uuid::new_v4(), 100.0).await.unwrap();
     drop((gateway, fake));
     heard.into_iter().collect()
 }

@@ -128,9 +128,10 @@ mod tests {
                 () = sips => unreachable!(),
             };
             assert_eq!(written.unwrap_err().kind(), io::ErrorKind::TimedOut);
-            // The clock of a paused runtime moves by whole milliseconds.
+            // Timers go by whole milliseconds, a start does not.
             let took = start.elapsed();
-            assert!(took >= LIMIT && took <= LIMIT + Duration::from_millis(2));
+            let right = LIMIT..=LIMIT + Duration::from_millis(1);
+            assert!(right.contains(&took), "{took:?}");
         });
     }
 

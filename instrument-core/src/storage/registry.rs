@@ -291,14 +291,17 @@ impl Registry {
             {
                 Shape::Summary
             }
-            Kind::Histogram => {
-                let mut patterns = self.patterns.iter();
-                let mut chosen = || patterns.find(|(pattern, _)| matches_pattern(pattern, name));
-                let bounds = self.buckets.get(name);
-                let bounds = bounds.or_else(|| chosen().map(|(_, bounds)| bounds));
-                Shape::Histogram(Arc::clone(bounds.unwrap_or(&self.default_buckets)))
-            }
+            Kind::Histogram => Shape::Histogram(self.bounds(name)),
         }
+    }
+
+    /// The bounds of the buckets of a histogram with that name.
+    pub(crate) fn bounds(&self, name: &str) -> Arc<Bounds> {
+        let mut patterns = self.patterns.iter();
+        let mut chosen = || patterns.find(|(pattern, _)| matches_pattern(pattern, name));
+        let bounds = self.buckets.get(name);
+        let bounds = bounds.or_else(|| chosen().map(|(_, bounds)| bounds));
+        Arc::clone(bounds.unwrap_or(&self.default_buckets))
     }
 
     fn value(&self, shape: &Shape) -> Value {

@@ -42,13 +42,13 @@ unpack_promtool() {
     ) >"$log" 2>&1 && [ -x "$folder/usr/bin/promtool" ]
 }
 
-# A Python of its own, in ./tools, in front of the machine's: what our features, model client and gateway protocol are
-# held against.
+# A Python of its own, in ./tools, in front of the machine's: what our features, model client, gateway protocol and pages
+# are held against.
 install_python() {
     [ -x tools/python/bin/python3 ] || python3 -m venv tools/python || return
     PATH=$PWD/tools/python/bin:$PATH
-    python3 -c 'import jsonschema, mlflow, pandas, uvicorn, zmq' 2>/dev/null ||
-        pip --quiet install jsonschema mlflow-skinny pandas pyzmq
+    python3 -c 'import jsonschema, mlflow, pandas, prometheus_client, uvicorn, zmq' 2>/dev/null ||
+        pip --quiet install jsonschema mlflow-skinny pandas prometheus_client pyzmq
 }
 
 missing=()
@@ -107,6 +107,8 @@ if $full; then
     step "Python" install_python
     # Our features against an independent library's.
     step "golden features" cargo test -p sentinel-daemon --lib --locked -- --include-ignored golden::
+    # Our pages read by an independent library.
+    step "pages" cargo test -p instrument-core --lib --locked -- --include-ignored full::
     # The programs as they ship, also with counterparts that are not ours and over days of market time.
     step "tests of the release build" cargo test --release -p tests --locked -- --include-ignored
 fi

@@ -227,3 +227,54 @@ proptest! {
         }
     }
 }
+
+/// Against a reader that others wrote.
+mod full {
+    use std::io::Write as _;
+    use std::process::{Command, Stdio};
+
+    use proptest::test_runner::TestRunner;
+
+    use super::*;
+
+    const SCRIPT: &str = "import sys
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
+from prometheus_client.parser import text_string_to_metric_families as text
+page = sys.stdin.buffer.read().decode()
+read = openmetrics if page.endswith('# EOF\\n') else text
+print(sum(len(family.samples) for family in read(page)))";
+
+    fn samples_by_python(page: &str) -> Result<usize, String> {
+        let mut child = Command::new("python3")
+            .args(["-c", SCRIPT])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("python3 is installed by ./test.sh --full");
+        let mut stdin = child.stdin.take().expect("it is piped");
+        stdin.write_all(page.as_bytes()).expect("it reads");
+        drop(stdin);
+        let output = child.wait_with_output().expect("it ends");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        said.trim()
+            .parse()
+            .map_err(|_| String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+
+    #[test]
+    #[ignore = "needs Python's prometheus_client"]
+    fn python_reads_both_formats() {
+        let mut runner = TestRunner::new(ProptestConfig::with_cases(40));
+        let checked = runner.run(&model(), |model| {
+            let recorder = record(&model);
+            for format in [Format::Text, Format::OpenMetrics] {
+                let page = text(&recorder, format);
+                let lines = page.lines().filter(|line| !line.starts_with('#'));
+                prop_assert_eq!(samples_by_python(&page), Ok(lines.count()), "{}", page);
+            }
+            Ok(())
+        });
+        checked.unwrap();
+    }
+}

@@ -140,9 +140,9 @@ fn d5_label_values_stay_apart_whatever_they_hold() {
     }
     let page = stock.render();
     let mut of_stock = lines(&page, "d5{");
-    of_stock
-        .iter_mut()
-        .for_each(|line| *line = line.rsplit_once(' ').unwrap().0);
+    for line in &mut of_stock {
+        *line = line.rsplit_once(' ').unwrap().0;
+    }
     of_stock.sort_unstable();
     of_stock.dedup();
     assert!(of_stock.len() < values.len(), "{of_stock:?}");

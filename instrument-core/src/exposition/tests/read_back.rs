@@ -107,7 +107,9 @@ fn record(model: &Model) -> Recorder {
         histogram_name,
         |key, values| {
             let histogram = recorder.register_histogram(key, &METADATA);
-            values.iter().for_each(|&value| histogram.record(value));
+            for &value in values {
+                histogram.record(value);
+            }
         },
     );
     recorder

@@ -9,6 +9,7 @@ mod golden_day;
 mod lab_campaign;
 mod lab_in_daemon;
 mod metrics;
+mod moves;
 mod order_faults;
 mod order_replies;
 mod paper;

@@ -86,7 +86,7 @@ impl Step {
 
     /// What it adds, where a place is all that a call needs to know beside.
     pub(crate) fn alone(&self) -> Adds {
-        if self.slot == u8::MAX && self.amount == u8::MAX {
+        if self.slot == u8::MAX && self.amount == u8::MAX && !self.one.sampled {
             self.adds
         } else {
             Adds::Nothing

@@ -1,8 +1,8 @@
 //! From a collected catalogue to a running recorder, and the handle that renders and serves it. Cold.
 
 use std::net::ToSocketAddrs;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::catalogue::{Catalogue, Conflict};
@@ -17,6 +17,13 @@ use crate::site::Site;
 use crate::storage::{self, matches_pattern};
 
 static INSTALLED: AtomicBool = AtomicBool::new(false);
+
+/// What was installed, for tests that did not do it themselves.
+static CURRENT: OnceLock<Exporter> = OnceLock::new();
+
+pub(crate) fn current() -> Option<Exporter> {
+    CURRENT.get().cloned()
+}
 
 /// Why `install()` refused.
 #[derive(Debug, thiserror::Error)]
@@ -217,13 +224,14 @@ impl Builder {
         catalogue.add_computed(chosen);
         #[cfg(feature = "tokio-metrics")]
         let observer = observer.with_runtime(self.runtime);
-        Ok(Exporter(Arc::new(Inner {
+        let exporter = Exporter(Arc::new(Inner {
             program: self.program,
             catalogue,
             recorder,
             observer,
             health: Health::default(),
-        })))
+        }));
+        Ok(CURRENT.get_or_init(|| exporter).clone())
     }
 }
 

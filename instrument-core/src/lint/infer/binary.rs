@@ -82,53 +82,7 @@ impl Infer<'_> {
         } else {
             "never has a result"
         };
-        let (left, right) = (sides.0.name(), sides.1.name());
-        let (reason, advice) = match why {
-            Contradiction::LeftOnly(key) | Contradiction::RightOnly(key) => {
-                let (has, lacks) = if matches!(why, Contradiction::LeftOnly(_)) {
-                    (left, right)
-                } else {
-                    (right, left)
-                };
-                let common: Vec<&str> = keys
-                    .0
-                    .must
-                    .intersection(&keys.1.must)
-                    .map(String::as_str)
-                    .collect();
-                let reason = format!(
-                    "each series of the side with `{has}` has the label `{key}`, none of the side with `{lacks}`"
-                );
-                (
-                    reason,
-                    format!(
-                        "match `{op} on({})`, or aggregate both sides to the same labels",
-                        common.join(", ")
-                    ),
-                )
-            }
-            Contradiction::Values(key) => {
-                let values = |labels: &Labels| {
-                    quoted(
-                        labels
-                            .values
-                            .get(key)
-                            .into_iter()
-                            .flatten()
-                            .map(String::as_str),
-                    )
-                };
-                let reason = format!(
-                    "`{key}` is {} on the left and {} on the right",
-                    values(keys.0),
-                    values(keys.1)
-                );
-                (
-                    reason,
-                    format!("add `ignoring({key})` or aggregate both sides"),
-                )
-            }
-        };
+        let (reason, advice) = explained(why, op, keys, sides);
         let text = format!("`{op}` {effect}: {reason}; {advice}");
         self.mark(
             Code::NeverMatches,
@@ -187,21 +141,10 @@ impl Infer<'_> {
         left: &Shape,
         right: &Shape,
     ) {
-        let many = |side: &Shape, expr: &Expr| {
-            let kept = meeting(&side.labels, on);
-            let several = |key: &&String| {
-                !kept.can_have(key)
-                    && side
-                        .labels
-                        .values
-                        .get(*key)
-                        .is_some_and(|values| values.len() > 1)
-            };
-            is_complete(expr)
-                .then(|| side.labels.must.iter().find(several).cloned())
-                .flatten()
-        };
-        let (a, b) = (many(left, &binary.lhs), many(right, &binary.rhs));
+        let (a, b) = (
+            several(on, left, &binary.lhs),
+            several(on, right, &binary.rhs),
+        );
         let card = binary.modifier.as_ref().map(|modifier| &modifier.card);
         let (fault, word) = match card {
             Some(VectorMatchCardinality::ManyToOne(_)) => {
@@ -230,6 +173,75 @@ impl Infer<'_> {
             );
         }
     }
+}
+
+/// Why the two sides never match, and what to write instead.
+fn explained(
+    why: &Contradiction,
+    op: &str,
+    keys: (&Labels, &Labels),
+    sides: (&Shape, &Shape),
+) -> (String, String) {
+    let (left, right) = (sides.0.name(), sides.1.name());
+    match why {
+        Contradiction::LeftOnly(key) | Contradiction::RightOnly(key) => {
+            let (has, lacks) = if matches!(why, Contradiction::LeftOnly(_)) {
+                (left, right)
+            } else {
+                (right, left)
+            };
+            let common: Vec<&str> = keys
+                .0
+                .must
+                .intersection(&keys.1.must)
+                .map(String::as_str)
+                .collect();
+            let reason = format!(
+                "each series of the side with `{has}` has the label `{key}`, none of the side with `{lacks}`"
+            );
+            (
+                reason,
+                format!(
+                    "match `{op} on({})`, or aggregate both sides to the same labels",
+                    common.join(", ")
+                ),
+            )
+        }
+        Contradiction::Values(key) => {
+            let values = |labels: &Labels| {
+                quoted(
+                    labels
+                        .values
+                        .get(key)
+                        .into_iter()
+                        .flatten()
+                        .map(String::as_str),
+                )
+            };
+            let reason = format!(
+                "`{key}` is {} on the left and {} on the right",
+                values(keys.0),
+                values(keys.1)
+            );
+            (
+                reason,
+                format!("add `ignoring({key})` or aggregate both sides"),
+            )
+        }
+    }
+}
+
+/// A label by which a side certainly has several series for one match.
+fn several(on: Option<&LabelModifier>, side: &Shape, expr: &Expr) -> Option<String> {
+    if !is_complete(expr) {
+        return None;
+    }
+    let kept = meeting(&side.labels, on);
+    let has_several = |key: &&String| {
+        let values = side.labels.values.get(*key);
+        !kept.can_have(key) && values.is_some_and(|values| values.len() > 1)
+    };
+    side.labels.must.iter().find(has_several).cloned()
 }
 
 /// Whether an expression has all series of its selectors: nothing in it filters.

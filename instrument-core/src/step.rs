@@ -72,7 +72,7 @@ impl Step {
         let takes = match self.metric.desc().kind {
             Kind::Gauge => u32::MAX,
             _ if !self.metric.is_live() => 0,
-            Kind::Counter => ends * 0x1111 | entry,
+            Kind::Counter => (ends * 0x1111) | entry,
             Kind::Histogram if self.one.sampled => ends,
             Kind::Histogram => ends * 0x11,
         };

@@ -6,6 +6,7 @@ mod counterparts;
 mod endpoint_faults;
 mod exposition;
 mod golden_day;
+mod lab_campaign;
 mod lab_in_daemon;
 mod metrics;
 mod moves;

@@ -1,13 +1,13 @@
 //! The list of all registrations, put together by the linker. The one room with `unsafe`.
 //!
-//! On ELF each registration is a word in a section of its own, whose ends the linker knows. Elsewhere `inventory` runs a
+//! On ELF the registrations stand in a section of their own, whose ends the linker knows. Elsewhere `inventory` runs a
 //! constructor for each before `main`; that costs the compiler a function for each site, two thirds of what annotating a
 //! function costs (`benches`, `compile_time`), which is what pays for the `unsafe` here.
 
 use crate::catalogue::Registration;
 
-/// What stands in the section: a word, so that neither size nor alignment leaves gaps. Core's own entry is empty.
-pub type Entry = Option<&'static Registration>;
+/// What stands in the section: words, so that neither size nor alignment leaves gaps. Core's own entry is empty.
+pub type Entry = Option<Registration>;
 
 #[cfg(any(
     target_os = "linux",
@@ -27,12 +27,19 @@ mod list {
     #[doc(hidden)]
     #[macro_export]
     macro_rules! __instrument_submit {
+        // One in each function, without a block around it: a block would cost the compiler as much as the entry.
+        (site $site:ident) => {
+            #[used]
+            #[unsafe(link_section = "instrument_sites")]
+            static __INSTRUMENT_ENTRY: $crate::__private::Entry =
+                $crate::__private::core::option::Option::Some($crate::__private::Registration::Site(&$site));
+        };
         ($registration:expr) => {
             const _: () = {
                 #[used]
                 #[unsafe(link_section = "instrument_sites")]
                 static ENTRY: $crate::__private::Entry =
-                    $crate::__private::core::option::Option::Some(&$registration);
+                    $crate::__private::core::option::Option::Some($registration);
             };
         };
     }
@@ -42,7 +49,7 @@ mod list {
     #[unsafe(link_section = "instrument_sites")]
     static ANCHOR: Entry = None;
 
-    // Words, as entries are.
+    // Words, as those of entries are.
     unsafe extern "C" {
         #[link_name = "__start_instrument_sites"]
         static START: usize;
@@ -78,9 +85,12 @@ mod list {
     #[doc(hidden)]
     #[macro_export]
     macro_rules! __instrument_submit {
+        (site $site:ident) => {
+            $crate::__instrument_submit! { $crate::__private::Registration::Site(&$site) }
+        };
         ($registration:expr) => {
             $crate::__private::inventory::submit! {
-                $crate::__private::Item($crate::__private::core::option::Option::Some(&$registration))
+                $crate::__private::Item($crate::__private::core::option::Option::Some($registration))
             }
         };
     }
@@ -100,5 +110,5 @@ pub use list::Item;
 
 /// Everything that is linked into this program.
 pub(crate) fn registrations() -> impl Iterator<Item = &'static Registration> {
-    list::entries().flatten().copied()
+    list::entries().filter_map(Option::as_ref)
 }

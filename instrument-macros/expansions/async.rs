@@ -15,7 +15,7 @@ async fn fetch(&self, symbol: &str) -> Result<Bars, FetchError> {
                 ::instrument_core::__private::Outcomes::of(true, true),
             )],
         );
-    ::instrument_core::__private::submit!(::instrument_core::__private::Registration::Site(&__INSTRUMENT));
+    :: instrument_core :: __private :: submit ! (site __INSTRUMENT);
     ::instrument_core::__private::Timed::new(
         ::instrument_core::__private::here(|| &__INSTRUMENT),
         [],

@@ -9,6 +9,6 @@ fn decode(frame: &[u8]) -> usize {
                 ::instrument_core::__private::Outcomes::of(false, false),
             )],
         );
-    ::instrument_core::__private::submit!(::instrument_core::__private::Registration::Site(&__INSTRUMENT));
+    :: instrument_core :: __private :: submit ! (site __INSTRUMENT);
     frame.len()
 }

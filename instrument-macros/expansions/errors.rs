@@ -28,7 +28,7 @@ fn submit(order: &Order) -> Result<OrderId, Refusal> {
                 .slot(0u8),
             ],
         );
-    ::instrument_core::__private::submit!(::instrument_core::__private::Registration::Site(&__INSTRUMENT));
+    :: instrument_core :: __private :: submit ! (site __INSTRUMENT);
     let call = ::instrument_core::__private::call(&__INSTRUMENT, [0], false);
     let ret = ::instrument_core::__private::run(move || -> Result<OrderId, Refusal> {
         let _ = (&order,);

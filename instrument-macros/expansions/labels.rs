@@ -78,7 +78,7 @@ fn submit(venue: Venue, order: &Order) -> Result<OrderId, Refusal> {
                 .slot(0u8),
             ],
         );
-    ::instrument_core::__private::submit!(::instrument_core::__private::Registration::Site(&__INSTRUMENT));
+    :: instrument_core :: __private :: submit ! (site __INSTRUMENT);
     let call = ::instrument_core::__private::call(
         &__INSTRUMENT,
         [::instrument_core::__private::fold(

@@ -15,7 +15,7 @@ fn check(frame: &[u8]) -> Result<u8, Empty> {
                 ),
             )],
         );
-    ::instrument_core::__private::submit!(::instrument_core::__private::Registration::Site(&__INSTRUMENT));
+    :: instrument_core :: __private :: submit ! (site __INSTRUMENT);
     let call = ::instrument_core::__private::call(&__INSTRUMENT, [], false);
     let ret = ::instrument_core::__private::run(move || -> Result<u8, Empty> {
         let _ = (&frame,);

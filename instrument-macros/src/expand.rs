@@ -210,7 +210,7 @@ impl<'a> Context<'_> {
             static __INSTRUMENT: #private::Site<[#private::Use; #count]> = #private::Site::new(
                 #place, &#private::function_labels(#private::core::module_path!(), &|| {}), [#(#uses),*],
             )#sample;
-            #private::submit!(#private::Registration::Site(&__INSTRUMENT));
+            #private::submit!(site __INSTRUMENT);
         }
     }
 }

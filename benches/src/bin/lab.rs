@@ -317,13 +317,9 @@ fn descendants() -> Vec<u32> {
         .collect();
     let mut found = vec![std::process::id()];
     let mut at = 0;
-    while at < found.len() {
-        found.extend(
-            parents
-                .iter()
-                .filter(|(_, parent)| *parent == found[at])
-                .map(|(process, _)| *process),
-        );
+    while let Some(&above) = found.get(at) {
+        let below = parents.iter().filter(|(_, parent)| *parent == above);
+        found.extend(below.map(|(process, _)| *process));
         at += 1;
     }
     found.split_off(1)

@@ -10,7 +10,7 @@ use super::{Infer, bare, quoted, spellings};
 use crate::lint::code::Code;
 use crate::lint::labels::{Contradiction, Labels};
 use crate::lint::query::is_variable;
-use crate::lint::shape::{Selected, Shape};
+use crate::lint::shape::{Flow, Selected, Shape};
 use result::{matched, mirrored, number_with, scalars, with_number};
 
 impl Infer<'_> {
@@ -56,6 +56,7 @@ impl Infer<'_> {
         let on = modifier.and_then(|modifier| modifier.matching.as_ref());
         if op == "/" {
             self.ratio(binary, left, right);
+            self.since_the_start(binary, left, right);
         }
         self.matching_labels(on, left, right);
         if op == "or" {
@@ -130,6 +131,23 @@ impl Infer<'_> {
                 "each series of `{name}` is divided by itself, so the ratio is always 1: `sum(rate({name}{{…}}[…])) / sum(rate({name}[…]))`"
             );
             self.mark(Code::Ratio, spellings(&Expr::Binary(binary.clone())), text);
+        }
+    }
+
+    /// A counter over another as they stand: what was long ago weighs as much as what is now.
+    fn since_the_start(&mut self, binary: &BinaryExpr, left: &Shape, right: &Shape) {
+        let is_raw = |side: &Shape| side.flow == Flow::Counter && side.foreign.is_none();
+        if is_raw(left) && is_raw(right) {
+            let text = format!(
+                "`{}` over `{}` as they stand tells of all since the start, and hardly moves; divide their rates",
+                left.name(),
+                right.name()
+            );
+            self.mark(
+                Code::RawCounter,
+                spellings(&Expr::Binary(binary.clone())),
+                text,
+            );
         }
     }
 

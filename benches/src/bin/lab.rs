@@ -113,7 +113,8 @@ async fn real() {
     for _ in 0..SWEEPS {
         tokio::time::sleep(Duration::from_millis(200)).await;
         let begin = Instant::now();
-        assert_eq!(lab.sweep().await.count(State::Up), SERVERS);
+        let report = lab.sweep().await;
+        assert_eq!(report.count(State::Up), SERVERS, "{report:?}");
         walls.push(begin.elapsed());
     }
     walls.sort();

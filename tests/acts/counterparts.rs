@@ -123,3 +123,49 @@ fn live_mode_refuses_a_replay_and_never_shows_its_token() {
         assert!(!text.contains(TOKEN), "the token is on the {place}");
     }
 }
+
+#[test]
+fn a_counterpart_that_is_a_program_has_a_page_of_its_own() {
+    let prices = Counterpart::start("serve-prices", "prices");
+    let model = Counterpart::start("serve-model", "model");
+    let bind = ["paper-gateway", "--bind", "tcp://127.0.0.1:*"];
+    let mut gateway = Running::daemon(&[&bind[..], &["--metrics-port", "0"]].concat());
+    let endpoint = gateway.announced("gateway");
+    let port = endpoint.split([':', ' ']).nth(2).unwrap();
+    let url = format!("http://{}", prices.addr());
+    let args = ["--metrics-port", "0", "--pace", "0", "--cycles", "30"];
+    let at = [
+        "--vendor-url",
+        &url,
+        "--hub-port",
+        model.port(),
+        "--gtw-port",
+        port,
+    ];
+    let mut daemon = Running::daemon(&[&args[..], &at].concat());
+    assert!(daemon.ended().success(), "{}", daemon.log());
+    assert_eq!(daemon.announced("cycles"), "30, of which 0 failed");
+    for (addr, method, endpoint, count) in [
+        (prices.addr(), "GET", "/api/intraday/{symbol}", 30.0),
+        (model.addr(), "POST", "/invocations", 30.0),
+    ] {
+        let labels = [
+            ("method", method),
+            ("endpoint", endpoint),
+            ("status", "200"),
+        ];
+        let requests = scrape(addr).get("http_requests_total", &labels);
+        assert_eq!(requests, Some(count), "{endpoint}");
+        // The next page tells of this one.
+        let scrapes = [
+            ("method", "GET"),
+            ("endpoint", "/metrics"),
+            ("status", "200"),
+        ];
+        assert_eq!(scrape(addr).get("http_requests_total", &scrapes), Some(1.0));
+        assert!(!page(addr).contains("sentinel_"), "it is no trading loop");
+    }
+    let labels = [("action", "GET_POSITIONS"), ("status", "ok")];
+    let asked = scrape(&gateway.metrics_addr()).get("paper_gateway_requests_total", &labels);
+    assert_eq!(asked, Some(30.0));
+}

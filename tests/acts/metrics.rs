@@ -21,7 +21,7 @@ enum Run {
     Present,
 }
 
-const FAMILIES: [(&str, Run); 44] = [
+const FAMILIES: [(&str, Run); 46] = [
     ("sentinel_trading_cycles_total", Run::Trading),
     ("sentinel_trading_cycles_failed_total", Run::Trading),
     ("sentinel_trading_cycle_duration_seconds", Run::Trading),
@@ -65,8 +65,13 @@ const FAMILIES: [(&str, Run); 44] = [
     ("sentinel_signals_suppressed_total", Run::Replay),
     ("http_requests_total", Run::Replay),
     ("http_request_duration_seconds", Run::Replay),
+    ("paper_gateway_requests_total", Run::Present),
+    ("paper_gateway_request_duration_seconds", Run::Present),
     ("sentinel_data_kept_total", Run::Present),
 ];
+
+/// A gauge that is back at zero after each request, and so must be looked at for long enough.
+const IN_PROGRESS: &str = "http_requests_in_progress";
 
 /// A family of the table whose series no row can name apart.
 const SKIPS: &str = "sentinel_cycle_skips_total";
@@ -228,6 +233,7 @@ fn a_dry_replay_over_the_open_inference_protocol_moves_its_families() {
     wait_for_sum(&addr, "sentinel_replay_wraps_total", 1.0);
     let samples = scrape(&addr);
     all_moved(Run::Replay, &samples);
+    wait_for_sum(&addr, IN_PROGRESS, 1.0);
     for reason in ["dry_run", "below_threshold"] {
         assert!(
             series(
@@ -241,10 +247,10 @@ fn a_dry_replay_over_the_open_inference_protocol_moves_its_families() {
         ("/v2/models/{name}/infer", "POST"),
         ("/api/intraday/{symbol}", "GET"),
     ] {
-        let labels = [("route", route), ("method", method), ("status", "2xx")];
+        let labels = [("endpoint", route), ("method", method), ("status", "200")];
         let (requests, timed) = (
             samples.get("http_requests_total", &labels),
-            samples.get("http_request_duration_seconds_count", &labels),
+            samples.get("http_request_duration_seconds_count", &labels[..2]),
         );
         assert!(
             requests >= Some(1_000.0) && timed >= Some(1_000.0),
@@ -287,11 +293,14 @@ fn every_family_has_its_row_and_there_are_at_least_37() {
     let rows: BTreeSet<_> = FAMILIES
         .iter()
         .map(|(name, _)| *name)
-        .chain([SKIPS])
+        .chain([SKIPS, IN_PROGRESS])
         .collect();
     let ours: BTreeSet<_> = families(&page)
         .into_iter()
-        .filter(|name| name.starts_with("sentinel_") || name.starts_with("http_"))
+        .filter(|name| {
+            let ours = ["sentinel_", "http_", "paper_gateway_"];
+            ours.iter().any(|own| name.starts_with(own))
+        })
         .collect();
     assert_eq!(ours, rows);
     let sentinel = ours.iter().filter(|name| name.starts_with("sentinel_"));

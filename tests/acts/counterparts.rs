@@ -2,16 +2,38 @@
 
 use tests::{Counterpart, Running, page, scrape, wait_for_status, wait_for_sum, wait_until};
 
-/// Kills `counterpart`, waits for the failure to show in `counter` and in readiness, and brings it back.
-fn dies_and_heals(counterpart: &mut Counterpart, counter: &str, daemon: &mut Running, addr: &str) {
+/// Whether a part of the loop is well, and the score, which is the mean of the parts on the same page.
+fn health(addr: &str, part: &str) -> (f64, f64) {
+    let samples = scrape(addr);
+    let score = samples.sum("sentinel_health_score");
+    assert!((score - samples.sum("sentinel_health_part") / 5.0).abs() < 1e-9);
+    let part = samples.get("sentinel_health_part", &[("part", part)]);
+    (part.expect("the part is on the page"), score)
+}
+
+/// Kills `counterpart`, waits for the failure to show in `counter`, in readiness and in the score, and brings it back.
+fn dies_and_heals(
+    counterpart: &mut Counterpart,
+    (counter, part): (&str, &str),
+    daemon: &mut Running,
+    addr: &str,
+) {
     let before = scrape(addr).sum(counter);
     counterpart.kill();
     wait_for_sum(addr, counter, before + 1.0);
     wait_for_status(addr, "/health/ready", 503);
     wait_for_status(addr, "/health/live", 200);
+    wait_until(part, || match health(addr, part) {
+        (0.0, score) if score < 1.0 => Ok(()),
+        other => Err(other),
+    });
     assert!(daemon.is_alive(), "{}", daemon.log());
     counterpart.restart();
     wait_for_status(addr, "/health/ready", 200);
+    wait_until("all to be well", || match health(addr, part) {
+        (1.0, 1.0) => Ok(()),
+        other => Err(other),
+    });
     let healed = scrape(addr).sum("sentinel_prediction_latency_seconds_count");
     wait_for_sum(
         addr,
@@ -51,19 +73,19 @@ fn each_counterpart_dies_visibly_and_heals() {
     });
     dies_and_heals(
         &mut prices,
-        "sentinel_data_fetch_failed_total",
+        ("sentinel_data_fetch_failed_total", "data"),
         &mut daemon,
         &addr,
     );
     dies_and_heals(
         &mut model,
-        "sentinel_prediction_failures_total",
+        ("sentinel_prediction_failures_total", "prediction"),
         &mut daemon,
         &addr,
     );
     dies_and_heals(
         &mut gateway,
-        "sentinel_zmq_send_failures_total",
+        ("sentinel_zmq_send_failures_total", "gateway"),
         &mut daemon,
         &addr,
     );

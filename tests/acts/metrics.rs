@@ -21,7 +21,7 @@ enum Run {
     Present,
 }
 
-const FAMILIES: [(&str, Run); 46] = [
+const FAMILIES: [(&str, Run); 49] = [
     ("sentinel_trading_cycles_total", Run::Trading),
     ("sentinel_trading_cycles_failed_total", Run::Trading),
     ("sentinel_trading_cycle_duration_seconds", Run::Trading),
@@ -60,6 +60,9 @@ const FAMILIES: [(&str, Run); 46] = [
     ("sentinel_gateway_stray_replies_total", Run::Trading),
     ("sentinel_position_lots", Run::Trading),
     ("sentinel_cycle_overruns_total", Run::Trading),
+    ("sentinel_market_regime", Run::Trading),
+    ("sentinel_health_part", Run::Trading),
+    ("sentinel_health_score", Run::Trading),
     ("sentinel_replay", Run::Replay),
     ("sentinel_replay_wraps_total", Run::Replay),
     ("sentinel_signals_suppressed_total", Run::Replay),

@@ -260,7 +260,7 @@ metrics! {
     pub static MARKET_REGIME: Gauge<(symbol: configured, regime: Regime)> = "sentinel_market_regime";
     /// Whether a part of the loop is well: 1 if it is.
     pub static HEALTH_PART: Gauge<(part: Part)> = "sentinel_health_part";
-    /// The share of the loop's parts that are well: the mean of sentinel_health_part.
+    /// The share of the loop's parts that are well: the mean of their gauges.
     pub static HEALTH_SCORE: Gauge = "sentinel_health_score", compute = score::compute;
     /// Ticks of the schedule that were missed because a cycle was still running.
     pub static OVERRUNS: Counter = "sentinel_cycle_overruns_total";

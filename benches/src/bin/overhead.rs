@@ -287,9 +287,10 @@ struct RoundTrips {
 }
 
 fn round_trips(runtime: &tokio::runtime::Runtime) -> Outcome<RoundTrips> {
-    let context = zmq::Context::new();
-    let (bare_end, ping_end) = (answering(&context)?, answering(&context)?);
-    let bare = context.socket(zmq::REQ)?;
+    // Each end has a context, and so a thread for its network, of its own, as two programs have.
+    let [client, bare_server, ping_server] = std::array::from_fn(|_| zmq::Context::new());
+    let (bare_end, ping_end) = (answering(&bare_server)?, answering(&ping_server)?);
+    let bare = client.socket(zmq::REQ)?;
     bare.connect(&bare_end)?;
     let gateway = Gateway::connect(&ping_end, Timeouts::default())?;
     let ask = || -> Outcome<f64> {

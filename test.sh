@@ -78,6 +78,18 @@ step() {
     cat "$log" >&2
 }
 
+# Holds rules and dashboards against what the programs can emit.
+monitoring_fits() {
+    local built=${CARGO_TARGET_DIR:-target}/debug program catalogues=()
+    cargo build --quiet --workspace --bins --locked || return
+    cargo build --quiet -p instrument-core --features lint,tokio-metrics --bin instrument-lint --locked || return
+    for program in sentinel-daemon thunes-scheduler; do
+        catalogues+=(--catalogue "$built/$program.json")
+        "$built/$program" metrics --format json >"$built/$program.json" || return
+    done
+    "$built/instrument-lint" "${catalogues[@]}" monitoring/rules/*.yml monitoring/dashboards/*.json
+}
+
 step "format" cargo fmt --all --check
 step "format of benches" cargo fmt --manifest-path benches/Cargo.toml --check
 step "lints" cargo clippy --workspace --all-targets --features instrument-core/lint --locked -- -D warnings
@@ -87,6 +99,9 @@ step "MCP servers" thunes-scheduler/tests/install-mcp-servers.sh
 step "tests" cargo test --workspace --locked --no-fail-fast -- --include-ignored --skip golden:: --skip full::
 step "tests of features" cargo test -p instrument-core --features lint,tokio-metrics --lib --test lint --test tokio_runtime \
     --test catalogue_and_page --locked -- --include-ignored --skip full::
+step "rules and dashboards" monitoring_fits
+step "rules" promtool check rules monitoring/rules/*.yml
+step "tests of the rules" promtool test rules monitoring/tests/*.yml
 step "docs" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 if $full; then
     step "Python" install_python

@@ -165,6 +165,18 @@ pub fn median(values: &mut [f64]) -> f64 {
     values[values.len() / 2]
 }
 
+/// A variant's run: makes a call again and again.
+#[macro_export]
+macro_rules! looped {
+    ($call:expr) => {
+        |calls| {
+            for _ in 0..calls {
+                let _ = ::std::hint::black_box($call);
+            }
+        }
+    };
+}
+
 /// Polls a future that is ready at once.
 pub fn poll_ready<F: Future>(future: F) -> F::Output {
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());

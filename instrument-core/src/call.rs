@@ -1,28 +1,44 @@
 //! A running call: its guard, and what is recorded when it starts and ends. Hot.
 
-use std::thread;
+use std::{mem, thread};
 
 use crate::clock;
-use crate::metric::Kind;
 use crate::outcome::Outcome;
+use crate::plan::{Plan, State};
 use crate::sample;
-use crate::site::{At, Site, Use};
+use crate::site::{At, Site};
+use crate::step::{self, Course};
 
-/// What a running call remembers, in one word: flags, and the ticks at its start (0 if no clock is needed).
+/// What a running call remembers, in one word: flags, and above them the clock at its start.
 pub(crate) type Bits = u64;
 /// The site was live at the start: what was begun is to be ended.
-pub(crate) const ON: Bits = 1 << 63;
-/// The draw left this call out of the sample.
-const UNSAMPLED: Bits = 1 << 62;
+pub(crate) const ON: Bits = 1;
 /// Sync: the thread was unwinding already at entry, which says nothing about this call.
-const UNWINDING: Bits = 1 << 61;
-/// Sync: a guard that is dropped asks the thread whether it panics; without this flag, not to `finish` is to panic.
-const ASKS: Bits = 1 << 60;
+const UNWINDING: Bits = 1 << 1;
 /// Future: it has been polled.
-pub(crate) const BEGUN: Bits = 1 << 61;
+pub(crate) const BEGUN: Bits = 1 << 1;
+/// The draw left this call out of the sample.
+const UNSAMPLED: Bits = step::UNSAMPLED as Bits;
+/// No clock was read.
+const UNTIMED: Bits = step::UNTIMED as Bits;
+/// Sync: a guard that is dropped asks the thread whether it panics; without this flag, not to `finish` is to panic.
+const ASKS: Bits = 1 << 4;
 /// Future: it is being polled.
-pub(crate) const POLLING: Bits = 1 << 60;
-const TICKS: Bits = (1 << 60) - 1;
+pub(crate) const POLLING: Bits = 1 << 4;
+const FLAGS: u32 = 5;
+
+/// The clock above the flags. What is lost at its top is lost in a difference too, up to three years at 3 GHz.
+#[inline]
+fn stamp() -> Bits {
+    clock::now() << FLAGS
+}
+
+/// The ticks between two stamps. Reads of different CPUs may go backwards by some nanoseconds; that is 0 here.
+#[inline]
+fn ticks_between(start: Bits, end: Bits) -> u64 {
+    let ticks = end.wrapping_sub(start & !((1 << FLAGS) - 1)).cast_signed() >> FLAGS;
+    ticks.max(0).cast_unsigned()
+}
 
 /// A running call; records when it is dropped, once.
 #[must_use = "a call that is dropped at once measures nothing"]
@@ -65,8 +81,9 @@ pub fn call<S: At, const L: usize>(
 impl<S: At, const L: usize> Guard<S, L> {
     #[inline]
     pub(crate) fn finish(mut self, outcome: Outcome) {
-        end(self.site.site(), &self.numbers, self.bits, outcome);
-        self.bits = 0;
+        // Copies, so that the guard itself need not be in memory.
+        let (bits, numbers) = (mem::take(&mut self.bits), self.numbers);
+        end(self.site.site(), &numbers, bits, outcome);
     }
 }
 
@@ -79,18 +96,21 @@ impl<S: At, const L: usize> Drop for Guard<S, L> {
     }
 }
 
-/// Whether the call is in the sample, if there is one.
-const fn draws(one: &Use, bits: Bits) -> bool {
-    !one.sampled || bits & UNSAMPLED == 0
+// What is behind the first branches is not generic, so that a thousand sites share one copy of it.
+
+/// Starts a call. Where nothing is installed, or the site is switched off, that is one load and a branch.
+/// `asks_thread`: whether the thread will tell at the end if it is a panic that ends it.
+#[inline]
+pub(crate) fn start(site: &Site, numbers: &[usize], asks_thread: bool) -> Bits {
+    match site.plan.state() {
+        State::ONLY_TIMED if !asks_thread => stamp() | ON,
+        State::OFF => 0,
+        _ => start_any(&site.plan, numbers, asks_thread),
+    }
 }
 
-// The two halves of a call are not generic, so that a thousand sites share one copy of them.
-
-/// Starts a call. `asks_thread`: whether the thread will tell at the end if it is a panic that ends it.
-pub(crate) fn start(site: &Site, numbers: &[usize], asks_thread: bool) -> Bits {
-    if !site.is_live() {
-        return 0;
-    }
+#[inline(never)]
+fn start_any(plan: &Plan, numbers: &[usize], asks_thread: bool) -> Bits {
     let mut bits = ON;
     if asks_thread {
         bits |= if thread::panicking() {
@@ -99,49 +119,74 @@ pub(crate) fn start(site: &Site, numbers: &[usize], asks_thread: bool) -> Bits {
             ASKS
         };
     }
-    if site.sample > 1 && !sample::draw(site.sample) {
-        bits |= UNSAMPLED;
+    match plan.state() {
+        State::ONLY_TIMED => bits | stamp(),
+        State::ONLY_LIVE => bits | UNTIMED,
+        _ => start_with_entry(plan, numbers, bits),
     }
-    let mut timed = false;
-    for one in &site.uses {
-        let metric = one.metric();
-        match metric.desc().kind {
-            Kind::Histogram => timed |= metric.is_live() && draws(one, bits),
-            Kind::Counter if one.when.at_entry() => one.count(numbers, Outcome::Ok),
-            Kind::Counter => {}
-            Kind::Gauge => metric.in_flight(one.slot_in(numbers), 1.0),
+}
+
+#[inline(never)]
+fn start_with_entry(plan: &Plan, numbers: &[usize], mut bits: Bits) -> Bits {
+    let state = plan.state();
+    let mut timed = state.is_timed();
+    if state.is_drawn() {
+        if sample::draw(plan.sample) {
+            timed = true;
+        } else {
+            bits |= UNSAMPLED;
         }
     }
+    if state.has_entry() {
+        plan.begin(numbers);
+    }
     if timed {
-        bits | (clock::ticks() & TICKS)
+        bits | stamp()
     } else {
-        bits
+        bits | UNTIMED
     }
 }
 
-fn end_unfinished(site: &Site, numbers: &[usize], bits: Bits) {
-    let returns = bits & ASKS != 0 && (bits & UNWINDING != 0 || !thread::panicking());
-    let outcome = if returns { Outcome::Ok } else { Outcome::Panic };
-    end(site, numbers, bits, outcome);
-}
-
-pub(crate) fn end(site: &Site, numbers: &[usize], bits: Bits, outcome: Outcome) {
+/// Ends a call, if it was begun. The clock is read before anything else is called, so nothing need be saved over it.
+#[inline]
+pub(crate) fn end<const L: usize>(site: &Site, numbers: &[usize; L], bits: Bits, outcome: Outcome) {
     if bits & ON == 0 {
         return;
     }
-    let started = bits & TICKS;
-    let seconds = (started != 0).then(|| clock::seconds_since(started));
-    for one in &site.uses {
-        let metric = one.metric();
-        match (metric.desc().kind, seconds) {
-            (Kind::Histogram, Some(seconds)) if one.when.at(outcome) && draws(one, bits) => {
-                metric.record(metric.slot(one.slot_in(numbers), outcome), seconds);
-            }
-            (Kind::Counter, _) if one.when.at(outcome) => one.count(numbers, outcome),
-            (Kind::Gauge, _) => metric.in_flight(one.slot_in(numbers), -1.0),
-            _ => {}
-        }
+    let plan = &site.plan;
+    match (L, bits & UNTIMED) {
+        (0, 0) => end_timed(plan, bits, outcome, stamp()),
+        (0, _) => end_untimed(plan, bits, outcome),
+        (_, 0) => end_any(plan, numbers, bits, outcome, stamp()),
+        _ => end_any(plan, numbers, bits, outcome, 0),
     }
+}
+
+#[inline(never)]
+fn end_timed(plan: &Plan, bits: Bits, outcome: Outcome, end: Bits) {
+    if !plan.end_timed(outcome, ticks_between(bits, end)) {
+        end_any(plan, &[], bits, outcome, end);
+    }
+}
+
+#[inline(never)]
+fn end_untimed(plan: &Plan, bits: Bits, outcome: Outcome) {
+    if !plan.end_counted(outcome) {
+        end_any(plan, &[], bits, outcome, 0);
+    }
+}
+
+#[inline(never)]
+fn end_any(plan: &Plan, numbers: &[usize], bits: Bits, outcome: Outcome, end: Bits) {
+    let course = (bits & (UNSAMPLED | UNTIMED)) as Course | outcome as Course;
+    plan.end(numbers, course, ticks_between(bits, end));
+}
+
+#[inline(never)]
+fn end_unfinished<const L: usize>(site: &Site, numbers: &[usize; L], bits: Bits) {
+    let returns = bits & ASKS != 0 && (bits & UNWINDING != 0 || !thread::panicking());
+    let outcome = if returns { Outcome::Ok } else { Outcome::Panic };
+    end(site, numbers, bits, outcome);
 }
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 use std::panic::catch_unwind;
 
 use crate::catalogue::Catalogue;
-use crate::outcome::Outcome;
 
 /// Computes them all. One that panics becomes NaN and is counted; the page is whole.
 pub(crate) fn compute(catalogue: &Catalogue) {
@@ -20,6 +19,6 @@ pub(crate) fn compute(catalogue: &Catalogue) {
             }
             f64::NAN
         });
-        metric.gauge(metric.slot(0, Outcome::Ok), |gauge| gauge.set(value));
+        metric.gauge(0, |gauge| gauge.set(value));
     }
 }

@@ -10,6 +10,7 @@ use crate::declared::{Counter, Gauge, Histogram, Info};
 use crate::label::{LabelSet, LabelValue};
 use crate::metric::{Desc, Metric};
 use crate::rows::{self, OTHER};
+use crate::storage;
 
 /// In the label set of a declared metric, where `metrics!` says `configured`: a label whose values are known from
 /// configuration (a server, a job, a symbol). Such labels come first.
@@ -100,7 +101,10 @@ fn open<M: Send + Sync>(
         }
     }
     let row = rows.entry(key.clone()).or_insert_with(|| {
-        let typed: &'static M = Box::leak(Box::new(make(rows::row_desc(parent.desc(), &key.1))));
+        let typed: &'static M = Box::leak(Box::new(make(rows::row_desc(
+            parent.desc(),
+            key.1.iter().map(String::as_str),
+        ))));
         Row {
             metric: metric_of(typed),
             typed,
@@ -109,7 +113,7 @@ fn open<M: Send + Sync>(
     });
     row.guards += 1;
     if OWN.get().is_some() && parent.is_bound() {
-        rows::bind_row(row.metric);
+        storage::bind_metric(row.metric);
         row.metric.set_enabled(parent.is_live());
         if row.guards == 1 {
             row.metric.zero();
@@ -126,7 +130,7 @@ pub(crate) fn bind(catalogue: &Catalogue) {
     if OWN.set(catalogue.own().clone()).is_ok() {
         let known = |name: &str| catalogue.family(name).is_some();
         let known = rows.iter().filter(|((name, _), _)| known(name));
-        known.for_each(|(_, row)| rows::bind_row(row.metric));
+        known.for_each(|(_, row)| storage::bind_metric(row.metric));
     }
 }
 

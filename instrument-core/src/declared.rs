@@ -208,8 +208,8 @@ impl<'a> Timer<'a> {
 impl Drop for Timer<'_> {
     fn drop(&mut self) {
         if self.started != 0 {
-            let seconds = clock::seconds_since(self.started);
-            self.metric.record(self.slot, seconds);
+            let ticks = clock::ticks_since(self.started);
+            self.metric.record_ticks(self.slot, ticks);
         }
     }
 }

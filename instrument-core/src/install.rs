@@ -13,6 +13,7 @@ use crate::exposition::{Format, Samples};
 use crate::health::{Health, Heartbeat};
 use crate::observe::{Chosen, Observer};
 use crate::rows;
+use crate::site::Site;
 use crate::storage::{self, matches_pattern};
 
 static INSTALLED: AtomicBool = AtomicBool::new(false);
@@ -203,14 +204,14 @@ impl Builder {
         }
         let recorder = storage::build(&catalogue, self.storage()).map_err(InstallError::Upkeep)?;
         if metrics::set_global_recorder(recorder.clone()).is_ok() {
-            rows::register_with(recorder.clone());
+            storage::set_global(recorder.clone());
         } else {
             tracing::warn!("another recorder was installed before; this page will stay empty");
         }
-        metrics::with_recorder(|recorder| storage::bind(&catalogue, recorder));
+        storage::bind(&catalogue);
         rows::bind(&catalogue);
         configured::bind(&catalogue);
-        catalogue.sites().for_each(|site| site.set_enabled(true));
+        catalogue.sites().for_each(Site::bind);
         let chosen = self.chosen();
         let observer = Observer::new(&self.program, &catalogue, chosen);
         catalogue.add_computed(chosen);
@@ -298,7 +299,9 @@ impl Exporter {
         let sites = catalogue
             .sites()
             .filter(|site| site.paths().iter().any(|path| chosen(path)));
-        families.count() + sites.inspect(|site| site.set_enabled(enabled)).count()
+        let count = families.count() + sites.inspect(|site| site.plan.set_enabled(enabled)).count();
+        catalogue.sites().for_each(Site::refresh);
+        count
     }
 
     /// Makes the program unready whenever the returned heartbeat has not beaten for `limit`.

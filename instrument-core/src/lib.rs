@@ -60,6 +60,7 @@ pub mod lint;
 mod metric;
 mod observe;
 mod outcome;
+mod plan;
 mod process;
 mod reference;
 mod rows;
@@ -68,7 +69,9 @@ mod runtime;
 mod sample;
 pub mod shutdown;
 mod site;
+mod step;
 mod storage;
+mod texts;
 
 pub use catalogue::{
     Catalogue, Conflict, FUNCTION_BUCKETS, FUNCTION_CALLS, FUNCTION_CALLS_IN_FLIGHT,

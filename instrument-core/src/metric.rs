@@ -1,12 +1,14 @@
-//! One family of series: what it is, and the storage that `install()` binds to it. `record`, `count` and `set` are hot.
+//! One family of series: what it is, and the storage that `install()` binds to it. `count` is hot.
 
 use std::panic::Location;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::clock;
 use crate::label::Label;
-use crate::outcome::{Outcome, Outcomes};
+use crate::outcome::Outcomes;
 use crate::rows::Rows;
+use crate::storage::{self, Place as Cells, Places, counter, histogram};
 
 /// What a family's samples mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,6 +131,8 @@ pub struct Metric {
     desc: Desc,
     live: AtomicBool,
     slots: OnceLock<Slots>,
+    /// Where its samples are, if they are in our own storage.
+    places: OnceLock<Places>,
     /// The series of labels with free text, if it has any.
     rows: OnceLock<Box<Rows>>,
 }
@@ -157,6 +161,7 @@ impl Metric {
             desc,
             live: AtomicBool::new(false),
             slots: OnceLock::new(),
+            places: OnceLock::new(),
             rows: OnceLock::new(),
         }
     }
@@ -190,10 +195,22 @@ impl Metric {
     }
 
     /// Gives it its storage; the first binding stays.
-    pub(crate) fn bind(&self, slots: Slots) {
+    pub(crate) fn bind(&self, slots: Slots, places: Option<Places>) {
         if self.slots.set(slots).is_ok() {
+            if let Some(places) = places {
+                self.places.get_or_init(|| places);
+            }
             self.live.store(true, Ordering::Relaxed);
         }
+    }
+
+    pub(crate) fn places(&self) -> Option<&Places> {
+        self.places.get()
+    }
+
+    #[inline]
+    fn place(&self, slot: usize) -> Option<Cells> {
+        storage::place_at(self.places.get()?.words(), slot)
     }
 
     pub(crate) fn is_bound(&self) -> bool {
@@ -221,16 +238,6 @@ impl Metric {
         }
     }
 
-    /// The slot of a call that ended in `outcome`.
-    #[inline]
-    pub(crate) fn slot(&self, labels: usize, outcome: Outcome) -> usize {
-        if self.desc.outcomes.is_empty() {
-            labels
-        } else {
-            labels * self.desc.outcomes.slots() + outcome as usize
-        }
-    }
-
     /// Gives labels of free text a place to be kept.
     pub(crate) fn bind_rows(&self, rows: Rows) {
         // As with the slots, the first binding stays.
@@ -244,6 +251,18 @@ impl Metric {
     /// Adds to a counter.
     #[inline]
     pub(crate) fn count(&self, slot: usize, by: u64) {
+        if !self.is_live() {
+            return;
+        }
+        match self.place(slot) {
+            Some(place) => counter::add(place, by),
+            None => self.count_elsewhere(slot, by),
+        }
+    }
+
+    /// A series that is not registered yet, or another crate's recorder.
+    #[cold]
+    fn count_elsewhere(&self, slot: usize, by: u64) {
         if let Some(Slots::Counters(counters)) = self.slots() {
             match counters.get(slot) {
                 Some(counter) => counter.increment(by),
@@ -252,14 +271,37 @@ impl Metric {
         }
     }
 
+    /// Adds a duration in ticks of the clock to a histogram.
+    #[inline]
+    pub(crate) fn record_ticks(&self, slot: usize, ticks: u64) {
+        if !self.is_live() {
+            return;
+        }
+        let bounds = self.places.get().and_then(Places::bounds);
+        match self.place(slot).zip(bounds) {
+            Some((place, bounds)) => histogram::record_ticks(place, bounds, ticks),
+            None => self.record_ticks_elsewhere(slot, ticks),
+        }
+    }
+
+    /// As [`Self::count_elsewhere`]; and summaries.
+    #[cold]
+    fn record_ticks_elsewhere(&self, slot: usize, ticks: u64) {
+        if let Some(Slots::Histograms(histograms)) = self.slots() {
+            match histograms.get(slot) {
+                Some(histogram) => histogram.record(clock::seconds_in(ticks)),
+                None => self.in_row(slot, |row, slot| row.record_ticks(slot, ticks)),
+            }
+        }
+    }
+
     /// Adds an observation to a histogram.
     #[inline]
     pub(crate) fn record(&self, slot: usize, value: f64) {
-        if let Some(Slots::Histograms(histograms)) = self.slots() {
-            match histograms.get(slot) {
-                Some(histogram) => histogram.record(value),
-                None => self.in_row(slot, |row, slot| row.record(slot, value)),
-            }
+        if let Some(Slots::Histograms(histograms)) = self.slots()
+            && let Some(histogram) = histograms.get(slot)
+        {
+            histogram.record(value);
         }
     }
 
@@ -294,8 +336,12 @@ impl Metric {
     #[cold]
     fn in_row(&self, slot: usize, record: impl FnOnce(&Self, usize)) {
         if let Some(rows) = self.rows() {
-            let (row, slot) = rows.row_of(slot);
-            record(row, slot);
+            let (row, in_row) = rows.row_of(slot);
+            record(row, in_row);
+            // From now on its calls find it without the row.
+            if let (Some(places), Some(place)) = (self.places(), row.place(in_row)) {
+                places.put(slot, place);
+            }
         }
     }
 }

@@ -22,7 +22,7 @@ pub use crate::outcome::{
     NotResult, Outcome, Outcomes, Probe, ResultParts, classify, named_result, not_boxed,
     not_named_result, run,
 };
-pub use crate::rows::{no_text, row, set_row, text};
+pub use crate::rows::{NO_TEXT, rows, set_row};
 pub use crate::site::{Site, Use, When, amount, here};
 
 #[cfg(not(any(

@@ -1,10 +1,9 @@
 //! An annotated function: which metrics a call of it moves, and how.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use crate::label::{Domain, Label};
 use crate::metric::{Kind, Metric, Place};
 use crate::outcome::{Outcome, Outcomes};
+use crate::plan::{Plan, State};
 
 /// When an attribute records: a set of outcomes, or the moment of entry.
 #[derive(Clone, Copy, Debug)]
@@ -24,8 +23,9 @@ impl When {
     /// At the end of calls whose future is dropped before its end.
     pub const CANCELLED: Self = Self(Outcome::Cancelled.bit());
 
-    pub(crate) const fn at(self, outcome: Outcome) -> bool {
-        self.0 & outcome.bit() != 0
+    /// A bit for each outcome.
+    pub(crate) const fn ends(self) -> u16 {
+        (self.0 & Self::EXIT.0) as u16
     }
 
     pub(crate) const fn at_entry(self) -> bool {
@@ -45,9 +45,9 @@ pub struct Use {
     source: Source,
     pub(crate) when: When,
     /// Which of a call's numbers is its slot; the slot is 0 if there is none.
-    slot: Option<u8>,
+    pub(crate) slot: Option<u8>,
     /// Which of a call's numbers is the amount to add; it is 1 if there is none.
-    amount: Option<u8>,
+    pub(crate) amount: Option<u8>,
     pub(crate) sampled: bool,
 }
 
@@ -132,26 +132,13 @@ impl Use {
             Source::Declared(_, keys) => Some(keys),
         }
     }
-
-    pub(crate) fn slot_in(&self, numbers: &[usize]) -> usize {
-        self.slot.map_or(0, |number| numbers[usize::from(number)])
-    }
-
-    pub(crate) fn count(&self, numbers: &[usize], outcome: Outcome) {
-        let by = self
-            .amount
-            .map_or(1, |number| numbers[usize::from(number)] as u64);
-        let metric = self.metric();
-        metric.count(metric.slot(self.slot_in(numbers), outcome), by);
-    }
 }
 
 /// An annotated function with all its attributes: one guard and one pair of clock reads serve them all.
 pub struct Site<U: ?Sized = [Use]> {
     pub(crate) place: Place,
     function: &'static [Label; 2],
-    pub(crate) sample: u32,
-    live: AtomicBool,
+    pub(crate) plan: Plan,
     pub(crate) uses: U,
 }
 
@@ -167,8 +154,7 @@ impl<const N: usize> Site<[Use; N]> {
         Self {
             place,
             function,
-            sample: 1,
-            live: AtomicBool::new(false),
+            plan: Plan::new(),
             uses,
         }
     }
@@ -176,15 +162,20 @@ impl<const N: usize> Site<[Use; N]> {
     /// Uses that are `sampled` record one call in `n`.
     #[must_use]
     pub const fn sample(mut self, n: u32) -> Self {
-        self.sample = n;
+        self.plan.sample = n;
         self
     }
 }
 
 impl Site {
-    /// Switches the whole site on or off. `install()` switches it on.
-    pub(crate) fn set_enabled(&self, enabled: bool) {
-        self.live.store(enabled, Ordering::Relaxed);
+    /// Makes its calls record, once all metrics are bound.
+    pub(crate) fn bind(&'static self) {
+        self.plan.bind(&self.uses);
+    }
+
+    /// Takes in what has been switched on or off: the site, or families.
+    pub(crate) fn refresh(&self) {
+        self.plan.refresh(&self.uses);
     }
 
     /// Its path below the module.
@@ -206,8 +197,9 @@ impl Site {
         [function, full]
     }
 
+    #[inline]
     pub(crate) fn is_live(&self) -> bool {
-        self.live.load(Ordering::Relaxed)
+        self.plan.state() != State::OFF
     }
 }
 

@@ -1,31 +1,35 @@
-//! Where samples are kept: our own recorder behind the `metrics` facade. Hot: `arena`, `counter`, `histogram`.
+//! Where samples are kept: our own recorder behind the `metrics` facade. Hot: `arena`, `counter`, `histogram`,
+//! `places`.
 //!
 //! Samples are folded when they are recorded, so memory does not grow with them and nothing needs upkeep.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use metrics::{Key, Label, Level, Metadata};
 
 use crate::catalogue::{Catalogue, Family as Declared};
 use crate::metric::{Kind, Metric, Slots};
 use crate::outcome::Outcome;
+use crate::rows;
 
 mod arena;
 mod changes;
-mod counter;
+pub(crate) mod counter;
 mod facade;
 mod family;
 mod gauge;
-mod histogram;
+pub(crate) mod histogram;
 mod name;
+mod places;
 mod registry;
 mod sorted;
 mod summary;
 
-pub(crate) use arena::{Reader, crowded_threads};
+pub(crate) use arena::{Place, Reader, crowded_threads};
 pub(crate) use facade::Recorder;
 pub(crate) use family::{Family, Page, Series, Shape, Start, Value};
 pub(crate) use histogram::{Bounds, read as read_histogram};
+pub(crate) use places::{Places, at as place_at, of as place_of};
 pub(crate) use registry::{Options, Registry};
 pub(crate) use summary::{Summary, matches_pattern};
 
@@ -47,14 +51,48 @@ pub(crate) fn build(catalogue: &Catalogue, mut options: Options) -> std::io::Res
     Ok(Recorder::new(Arc::new(Registry::new(options)?)))
 }
 
-/// Registers every series of the catalogue, so that each is on the first scrape with value 0, and binds the sites.
-pub(crate) fn bind(catalogue: &Catalogue, recorder: &dyn metrics::Recorder) {
+/// Registers every series of the catalogue, so that each is on the first scrape with value 0, and binds its metrics.
+pub(crate) fn bind(catalogue: &Catalogue) {
     for family in catalogue.families() {
-        describe(family, recorder);
-        for metric in &family.metrics {
-            metric.bind(slots(metric, recorder));
-        }
+        metrics::with_recorder(|recorder| describe(family, recorder));
+        family.metrics.iter().for_each(|metric| bind_metric(metric));
     }
+}
+
+/// Our recorder, if it is the global one; one that is local to a thread is not asked.
+static GLOBAL: OnceLock<Recorder> = OnceLock::new();
+
+/// Remembers our recorder, for good: call sites write to its cells.
+pub(crate) fn set_global(recorder: Recorder) {
+    // `install()` succeeds once.
+    let _ = GLOBAL.set(recorder);
+}
+
+pub(crate) fn global() -> Option<&'static Recorder> {
+    GLOBAL.get()
+}
+
+/// Gives a metric its handles and, if our recorder is the global one, its places.
+pub(crate) fn bind_metric(metric: &Metric) {
+    match global() {
+        Some(recorder) => metric.bind(slots(metric, recorder), Some(places(metric, recorder))),
+        None => metrics::with_recorder(|recorder| metric.bind(slots(metric, recorder), None)),
+    }
+}
+
+fn places(metric: &Metric, recorder: &Recorder) -> Places {
+    let desc = metric.desc();
+    let each = keys(metric)
+        .into_iter()
+        .map(|key| recorder.place(desc.kind, &key?));
+    // Series of free text are registered later.
+    let later = if desc.labels.iter().any(|label| label.domain.is_free()) {
+        rows::slots(desc)
+    } else {
+        0
+    };
+    let bounds = (desc.kind == Kind::Histogram).then(|| recorder.registry().bounds(desc.name));
+    Places::new(each.chain(std::iter::repeat_n(None, later)), bounds)
 }
 
 pub(crate) fn describe(family: &Declared, recorder: &dyn metrics::Recorder) {

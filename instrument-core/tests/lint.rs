@@ -1,6 +1,6 @@
 //! The linter over whole files: every mistake is found on its line, and sound rule sets stay silent.
 //!
-//! In `lint/found`, a comment `# expect CODE…` stands on the line where something must be found (for JSON, a file
+//! In `lint/found`, a comment `# expect CODE…` stands on the line where something must be found (where none can stand, a file
 //! `.expected` lists line and code); everything else in those files must stay silent. `lint/clean` must be silent
 //! altogether. `lint/known` holds the catalogues and pages of both.
 
@@ -77,11 +77,9 @@ fn found(report: &Report) -> BTreeMap<usize, Vec<&'static str>> {
 
 fn expected(path: &Path, text: &str) -> BTreeMap<usize, Vec<String>> {
     let mut lines: BTreeMap<usize, Vec<String>> = BTreeMap::new();
-    if path
-        .extension()
-        .is_some_and(|extension| extension == "json")
-    {
-        for line in read(&path.with_extension("expected")).lines() {
+    let beside = path.with_extension("expected");
+    if beside.exists() {
+        for line in read(&beside).lines() {
             let (number, code) = line.split_once(' ').expect("line and code");
             lines
                 .entry(number.parse().expect("a line number"))
@@ -132,6 +130,8 @@ fn all_are_found(extension: &str) {
 #[test]
 fn every_mistake_in_rules_is_found_on_its_line() {
     all_are_found("yml");
+    // What Prometheus itself does not take as a rule file.
+    all_are_found("yaml");
 }
 
 #[test]
@@ -141,7 +141,10 @@ fn every_mistake_in_dashboards_is_found_on_its_line() {
 
 #[test]
 fn sound_rules_and_dashboards_are_silent() {
-    for path in [files("clean", "yml"), files("clean", "json")].concat() {
+    for path in ["yml", "yaml", "json"]
+        .map(|extension| files("clean", extension))
+        .concat()
+    {
         let report = lint(&path);
         assert!(
             report.errors.is_empty(),

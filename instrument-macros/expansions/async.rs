@@ -1,4 +1,11 @@
 async fn fetch(&self, symbol: &str) -> Result<Bars, FetchError> {
+    const {
+        #[allow(unused_imports)]
+        use ::instrument_core::__private::NotResult as _;
+        ::instrument_core::__private::named_result(
+            &<::instrument_core::__private::Probe<'_, Result<Bars, FetchError>>>::RESULT,
+        );
+    }
     static __INSTRUMENT: ::instrument_core::__private::Site<[::instrument_core::__private::Use; 1usize]> =
         ::instrument_core::__private::Site::new(
             ::instrument_core::__private::Place::here(),
@@ -9,13 +16,6 @@ async fn fetch(&self, symbol: &str) -> Result<Bars, FetchError> {
             )],
         );
     ::instrument_core::__private::submit!(::instrument_core::__private::Registration::Site(&__INSTRUMENT));
-    const {
-        #[allow(unused_imports)]
-        use ::instrument_core::__private::NotResult as _;
-        ::instrument_core::__private::named_result(
-            &<::instrument_core::__private::Probe<'_, Result<Bars, FetchError>>>::RESULT,
-        );
-    }
     ::instrument_core::__private::Timed::new(
         ::instrument_core::__private::here(|| &__INSTRUMENT),
         [],

@@ -1,4 +1,5 @@
 fn decode(frame: &[u8]) -> usize {
+    let call = ::instrument_core::__private::enter(&__INSTRUMENT, []);
     static __INSTRUMENT: ::instrument_core::__private::Site<[::instrument_core::__private::Use; 1usize]> =
         ::instrument_core::__private::Site::new(
             ::instrument_core::__private::Place::here(),
@@ -9,6 +10,5 @@ fn decode(frame: &[u8]) -> usize {
             )],
         );
     ::instrument_core::__private::submit!(::instrument_core::__private::Registration::Site(&__INSTRUMENT));
-    let call = ::instrument_core::__private::enter(&__INSTRUMENT, []);
     frame.len()
 }

@@ -2,14 +2,16 @@
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::ext::IdentExt;
-use syn::parse::{Parse, ParseStream, Parser};
-use syn::{Error, Expr, Ident, Lit, LitStr, Path, Token, Type, parenthesized};
+use syn::parse::{ParseStream, Parser};
+use syn::{Error, Expr, Ident, Lit, LitStr, Path, Token, parenthesized};
 
 use crate::names;
 
+mod label;
 mod rules;
 mod value;
 
+pub(crate) use label::LabelArg;
 pub(crate) use value::{Buckets, buckets_of};
 
 /// Which attribute it is.
@@ -81,17 +83,6 @@ pub(crate) enum OutcomeArg {
     Off,
     /// `result`: the function returns a `Result`, although its type's name does not say so.
     Result,
-}
-
-/// `k`, `k = "text"`, `k = expr`, `k: Type = expr` or `k = %expr`.
-#[derive(Clone)]
-pub(crate) struct LabelArg {
-    pub(crate) key: Ident,
-    pub(crate) ty: Option<Type>,
-    /// Where the `%` of free text is.
-    pub(crate) free: Option<Span>,
-    /// `None` for the shorthand: the argument of that name.
-    pub(crate) value: Option<Expr>,
 }
 
 /// `ok_if = …` or `err_if = …`: the outcome's decision, and whether `true` means `ok`.
@@ -201,7 +192,7 @@ impl Args {
         input: ParseStream<'_>,
         errors: &mut Option<Error>,
     ) -> Result<(), Error> {
-        let name = input.call(Ident::parse_any)?;
+        let name = self.name_of_argument(input)?;
         let (word, span) = (name.to_string(), name.span());
         if !self.kind.accepts(&word) {
             collect(errors, unknown(self.kind, &name));
@@ -220,6 +211,23 @@ impl Args {
         self.argument(&name, input, errors)
     }
 
+    fn name_of_argument(&self, input: ParseStream<'_>) -> Result<Ident, Error> {
+        let (span, kind) = (input.span(), self.kind.name());
+        if input.peek(LitStr) {
+            let text = format!(
+                "K003: a metric's name stands first, without a word before it: `#[{kind}(\"name\", …)]`"
+            );
+            return Err(Error::new(span, text));
+        }
+        input.call(Ident::parse_any).map_err(|_| {
+            let text = format!(
+                "K001: an argument of `#[{kind}]` begins with its name; accepted are {}",
+                accepted(self.kind)
+            );
+            Error::new(span, text)
+        })
+    }
+
     fn argument(
         &mut self,
         name: &Ident,
@@ -228,6 +236,10 @@ impl Args {
     ) -> Result<(), Error> {
         match name.to_string().as_str() {
             "labels" => {
+                if !input.peek(syn::token::Paren) {
+                    let text = "K002: labels stand in parentheses: `labels(key, key = value)`";
+                    return Err(Error::new(input.span(), text));
+                }
                 let list;
                 parenthesized!(list in input);
                 while !list.is_empty() {
@@ -235,6 +247,12 @@ impl Args {
                     recover(label.and_then(|()| end_of_argument(&list)), &list, errors);
                 }
                 return Ok(());
+            }
+            "in_flight" | "skip" if input.peek(Token![=]) => {
+                let text =
+                    format!("K002: `{name}` takes no value; leave it out, or write `{name}` alone");
+                collect(errors, Error::new(input.span(), text));
+                return skip_value(input);
             }
             "in_flight" => {
                 self.in_flight = true;
@@ -256,8 +274,8 @@ impl Args {
         }
         input.parse::<Token![=]>()?;
         match name.to_string().as_str() {
-            "limit" => self.limit = Some(input.parse()?),
-            "help" => self.help = Some(input.parse()?),
+            "limit" => self.limit = Some(value::limit(input)?),
+            "help" => self.help = Some(value::help(input)?),
             "buckets" => self.buckets = Some(Buckets::parse(input)?),
             "outcome" => self.outcome = value::outcome(input)?,
             word @ ("ok_if" | "err_if") => {
@@ -267,7 +285,7 @@ impl Args {
             "on" => self.on = Some(value::moment(input)?),
             "by" => self.by = Some(input.parse()?),
             "sample" => self.sample = Some(value::sample(input)?),
-            "crate" => self.krate = Some(input.call(Path::parse_mod_style)?),
+            "crate" => self.krate = Some(value::krate(input)?),
             _ => unreachable!("only accepted names reach this"),
         }
         Ok(())
@@ -326,19 +344,30 @@ fn end_of_argument(input: ParseStream<'_>) -> Result<(), Error> {
     if input.is_empty() {
         Ok(())
     } else {
-        input.parse::<Token![,]>().map(|_| ())
+        let text = "K002: a comma stands between two arguments, and between two labels";
+        let comma = input.parse::<Token![,]>();
+        comma
+            .map(drop)
+            .map_err(|error| Error::new(error.span(), text))
     }
+}
+
+fn accepted(kind: Kind) -> String {
+    let words: Vec<&str> = COMMON.iter().chain(kind.own_arguments()).copied().collect();
+    format!("`{}`", words.join("`, `"))
 }
 
 fn unknown(kind: Kind, name: &Ident) -> Error {
     let (word, attribute) = (name.to_string(), kind.name());
-    let accepted: Vec<&str> = COMMON.iter().chain(kind.own_arguments()).copied().collect();
+    let accepted_words: Vec<&str> = COMMON.iter().chain(kind.own_arguments()).copied().collect();
     let hint = if kind.other().own_arguments().contains(&word.as_str()) {
         format!("it belongs to `#[{}]`", kind.other().name())
-    } else if let Some(near) = names::nearest(&word, &accepted) {
+    } else if word == "name" {
+        format!("the name stands first, without a word before it: `#[{attribute}(\"name\", …)]`")
+    } else if let Some(near) = names::nearest(&word, &accepted_words) {
         format!("did you mean `{near}`?")
     } else {
-        format!("accepted are `{}`", accepted.join("`, `"))
+        format!("accepted are {}", accepted(kind))
     };
     let text = format!("K001: `#[{attribute}]` has no argument `{name}`; {hint}");
     Error::new(name.span(), text)
@@ -356,41 +385,4 @@ fn skip_value(input: ParseStream<'_>) -> Result<(), Error> {
         input.parse::<Expr>()?;
     }
     Ok(())
-}
-
-impl Parse for LabelArg {
-    fn parse(input: ParseStream<'_>) -> Result<Self, Error> {
-        let key = input.call(Ident::parse_any)?;
-        let ty = if input.peek(Token![:]) {
-            input.parse::<Token![:]>()?;
-            Some(input.parse()?)
-        } else {
-            None
-        };
-        if ty.is_none() && !input.peek(Token![=]) {
-            return Ok(Self {
-                key,
-                ty,
-                free: None,
-                value: None,
-            });
-        }
-        input.parse::<Token![=]>()?;
-        let free = input
-            .parse::<Option<Token![%]>>()?
-            .map(|percent| percent.span);
-        if let (Some(span), Some(_)) = (free, &ty) {
-            return Err(Error::new(
-                span,
-                "K007: a label of free text has no type; write `key = %expression`",
-            ));
-        }
-        let value = Some(input.parse()?);
-        Ok(Self {
-            key,
-            ty,
-            free,
-            value,
-        })
-    }
 }

@@ -8,15 +8,15 @@ use quote::quote;
 use syn::ext::IdentExt;
 use syn::parse::discouraged::Speculative;
 use syn::parse::{ParseStream, Parser};
-use syn::{Attribute, Error};
+use syn::{Attribute, Error, GenericParam, Generics};
 
 use crate::args::{Args, Kind, Target};
 use crate::expand;
 use crate::function::Function;
 use crate::merged::INHERITED;
 
-/// Whether the item is an impl or a trait.
-pub(crate) fn is_one(item: &TokenStream) -> bool {
+/// The names of the generics of an impl or a trait; none if the item is neither.
+pub(crate) fn generics_of(item: &TokenStream) -> Option<Vec<Ident>> {
     let head = |input: ParseStream<'_>| {
         input.call(Attribute::parse_outer)?;
         input.parse::<syn::Visibility>()?;
@@ -24,23 +24,37 @@ pub(crate) fn is_one(item: &TokenStream) -> bool {
         while input.peek(syn::Ident::peek_any) {
             let word = input.call(Ident::parse_any)?;
             if word == "impl" || word == "trait" {
+                if word == "trait" {
+                    input.parse::<Ident>()?;
+                }
+                let generics: Generics = input.parse().unwrap_or_default();
                 input.parse::<TokenStream>()?;
-                return Ok(true);
+                return Ok(Some(named(&generics)));
             }
             if !words.iter().any(|known| word == known) {
                 break;
             }
         }
         input.parse::<TokenStream>()?;
-        Ok(false)
+        Ok(None)
     };
-    head.parse2(item.clone()).unwrap_or(false)
+    head.parse2(item.clone()).ok().flatten()
+}
+
+fn named(generics: &Generics) -> Vec<Ident> {
+    let names = generics.params.iter().filter_map(|param| match param {
+        GenericParam::Type(param) => Some(&param.ident),
+        GenericParam::Const(param) => Some(&param.ident),
+        GenericParam::Lifetime(_) => None,
+    });
+    names.cloned().collect()
 }
 
 /// The item with the attribute on every function in it that has a body and is not `const`.
 pub(crate) fn hand_down(
     kind: Kind,
     args: &TokenStream,
+    generics: &[Ident],
     item: TokenStream,
 ) -> Result<TokenStream, Error> {
     let parsed = Args::parse(kind, args.clone())?;
@@ -61,7 +75,7 @@ pub(crate) fn hand_down(
         Ident::new(kind.name(), Span::call_site()),
         Ident::new(INHERITED, Span::call_site()),
     );
-    let attribute = quote! { #[#krate::#name(#inherited #args)] };
+    let attribute = quote! { #[#krate::#name(#inherited(#(#generics)*) #args)] };
     let mut tokens: Vec<TokenTree> = item.into_iter().collect();
     let Some(TokenTree::Group(body)) = tokens.pop().filter(
         |token| matches!(token, TokenTree::Group(group) if group.delimiter() == Delimiter::Brace),

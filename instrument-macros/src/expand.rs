@@ -77,8 +77,11 @@ pub(crate) fn body(
     match errors {
         Some(error) => Err(error),
         None => {
-            let (check, call) = (&context.returns.check, context.call(&instruments, body));
-            Ok(quote! { #statics #check #call })
+            let (check, call) = (
+                &context.returns.check,
+                context.call(&instruments, body, &statics),
+            );
+            Ok(quote! { #check #call })
         }
     }
 }
@@ -121,6 +124,17 @@ fn check_together(args: &[Args], sig: &Signature, shape: &Shape, errors: &mut Op
             ),
         );
     }
+    let decided = spans(&["ok_if", "err_if"]).next().is_some()
+        || args.iter().any(|one| one.outcome == OutcomeArg::Result);
+    for one in args
+        .iter()
+        .filter(|one| one.on == Some("ERROR") && shape.never_errs() && !decided)
+    {
+        let span = one.span_of("on").unwrap_or_else(Span::call_site);
+        let text = "K013: no call of this function ends in `error`, as it returns no `Result`; \
+                    give `ok_if` or `err_if`, or leave `on = error` out";
+        collect(errors, Error::new(span, text));
+    }
     if let (syn::ReturnType::Type(_, ty), Some(span)) =
         (&sig.output, spans(&["ok_if", "err_if"]).next())
         && matches!(**ty, syn::Type::Never(_))
@@ -160,7 +174,7 @@ impl<'a> Context<'_> {
                 Ok(part) => one.by_part = part,
                 Err(error) => collect(errors, error),
             }
-            one.check_parts(errors);
+            one.check_parts(&self.shape, errors);
             one.members = member::of(&one, &mut uses, &mut numbers);
             instruments.push(one);
         }
@@ -223,7 +237,18 @@ impl Instrument<'_> {
         label.part().is_some_and(|part| !self.always_has(part))
     }
 
-    fn check_parts(&self, errors: &mut Option<Error>) {
+    fn check_parts(&self, shape: &Shape, errors: &mut Option<Error>) {
+        let in_result = |label: &&Label| matches!(label.part(), Some(Part::Ok | Part::Err));
+        if let Some(Label::Value { expr, .. }) = self
+            .labels
+            .iter()
+            .find(in_result)
+            .filter(|_| shape.never_errs())
+        {
+            let text = "K013: this function returns no `Result`, so there is no `ok` and no `err`; \
+                        name `ret`, the returned value";
+            collect(errors, Error::new_spanned(expr, text));
+        }
         let waits = self.labels.iter().find(|label| self.may_be_none(label));
         if let (Some(Label::Value { expr, .. }), Some(_)) = (waits, self.declared()) {
             let text = "K013: a declared metric has no value `none` for calls that end in another way; \

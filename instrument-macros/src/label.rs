@@ -5,7 +5,7 @@ use quote::{ToTokens, format_ident};
 use syn::{Error, Expr, ExprLit, FnArg, Lit, LitStr, Pat, Signature, Type, parse_quote, parse2};
 
 use crate::args::{Args, LabelArg, Target};
-use crate::shape::Shape;
+use crate::shape::{Shape, is_generic, written_part};
 use crate::tokens::{idents, mentions, without_lifetimes};
 
 /// Which part of the returned value a label expression names.
@@ -228,6 +228,15 @@ fn inputs(expr: &Expr, sig: &Signature) -> Vec<Input> {
     typed.collect()
 }
 
+/// The type of a part of the returned value, or of the whole if the part cannot be told from it.
+pub(crate) fn part_type(part: Part, returned: &Type) -> Option<&Type> {
+    match part {
+        Part::Ok => written_part(returned, true).or(Some(returned)),
+        Part::Err => written_part(returned, false).or(Some(returned)),
+        Part::Ret => Some(returned),
+    }
+}
+
 /// The type of an expression is found by a closure outside the function, which knows neither `self` nor its generics.
 fn needs_no_type(
     key: &Ident,
@@ -237,12 +246,10 @@ fn needs_no_type(
     sig: &Signature,
     shape: &Shape,
 ) -> Result<(), Error> {
-    let returned = part.is_some().then(|| shape.output()).flatten();
+    let returned = part.and_then(|(part, _)| part_type(*part, shape.output()?));
     let hidden = mentions(expr, "self")
-        || inputs
-            .iter()
-            .any(|input| crate::shape::is_generic(&input.ty, sig))
-        || returned.is_some_and(|ty| crate::shape::is_generic(ty, sig));
+        || inputs.iter().any(|input| is_generic(&input.ty, sig))
+        || returned.is_some_and(|ty| is_generic(ty, sig));
     if hidden {
         let text = format!(
             "K006: the type of this label cannot be found, as it depends on `self` or on a generic type; write `{key}: Type = …`"

@@ -8,7 +8,9 @@ use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
-use syn::{Error, Ident, LitStr, Path, Signature, Token, bracketed, parse2};
+use syn::{
+    Error, GenericParam, Ident, LitStr, Path, Signature, Token, bracketed, parse_quote, parse2,
+};
 
 use crate::args::{Args, Kind, collect};
 use crate::block;
@@ -16,6 +18,7 @@ use crate::expand;
 use crate::function::{self, Function};
 use crate::label::{self, Label};
 use crate::shape::Shape;
+use crate::tokens::idents;
 
 const WRAPPER: &str = "__merged";
 
@@ -25,16 +28,22 @@ pub(crate) const INHERITED: &str = "__inherited";
 /// One attribute, as the wrapper carries it: its kind and its arguments.
 struct Spec {
     kind: Kind,
-    /// It stands on the impl: an attribute of the same kind on the method itself takes its place.
-    inherited: bool,
+    /// It stands on the impl: an attribute of the same kind on the method itself takes its place. The impl's generics.
+    inherited: Option<TokenStream>,
     args: TokenStream,
 }
 
 impl Spec {
     fn new(kind: Kind, args: TokenStream) -> Self {
         let mut tokens = args.clone().into_iter();
-        let inherited = matches!(tokens.next(), Some(TokenTree::Ident(word)) if word == INHERITED);
-        let args = if inherited { tokens.collect() } else { args };
+        let (inherited, args) = match (tokens.next(), tokens.next()) {
+            (Some(TokenTree::Ident(word)), Some(TokenTree::Group(generics)))
+                if word == INHERITED =>
+            {
+                (Some(generics.stream()), tokens.collect())
+            }
+            _ => (None, args),
+        };
         Self {
             kind,
             inherited,
@@ -46,9 +55,10 @@ impl Spec {
 impl ToTokens for Spec {
     fn to_tokens(&self, tokens: &mut TokenStream) {
         let (kind, args) = (Ident::new(self.kind.name(), Span::call_site()), &self.args);
-        let inherited = self
-            .inherited
-            .then(|| Ident::new(INHERITED, Span::call_site()));
+        let inherited = self.inherited.as_ref().map(|generics| {
+            let word = Ident::new(INHERITED, Span::call_site());
+            quote! { #word(#generics) }
+        });
         tokens.extend(quote! { [#kind #inherited #args] });
     }
 }
@@ -95,10 +105,9 @@ impl Parse for Wrapped {
 
 /// Expands `#[timed]` or `#[counted]`.
 pub(crate) fn attribute(kind: Kind, args: TokenStream, item: &TokenStream) -> TokenStream {
-    let expanded = if block::is_one(item) {
-        block::hand_down(kind, &args, item.clone())
-    } else {
-        merge(kind, args, item.clone())
+    let expanded = match block::generics_of(item) {
+        Some(generics) => block::hand_down(kind, &args, &generics, item.clone()),
+        None => merge(kind, args, item.clone()),
     };
     expanded.unwrap_or_else(|error| {
         let error = error.into_compile_error();
@@ -112,7 +121,7 @@ fn merge(kind: Kind, args: TokenStream, item: TokenStream) -> Result<TokenStream
     // An error in the arguments belongs to this attribute, not to the wrapper that expands later.
     let (args, errors) = Args::parse_all(kind, spec.args.clone());
     // What is skipped may be anything, also a `const fn`, which is handed the impl's attribute only to skip it.
-    let passed_over = args.skip || (spec.inherited && function.sig.constness.is_some());
+    let passed_over = args.skip || (spec.inherited.is_some() && function.sig.constness.is_some());
     if !passed_over {
         function.check(kind)?;
     }
@@ -211,9 +220,15 @@ pub(crate) fn expand_last(input: TokenStream) -> TokenStream {
 /// The body with everything that records.
 fn last(wrapped: &Wrapped) -> Result<TokenStream, Error> {
     let (mut parsed, mut errors) = (Vec::new(), None);
+    let mut sig = wrapped.sig.clone();
     for spec in &wrapped.specs {
+        // The function knows them as it knows its own.
+        let generics = spec.inherited.iter().flat_map(idents);
+        sig.generics
+            .params
+            .extend(generics.map(|name| -> GenericParam { parse_quote!(#name) }));
         match Args::parse(spec.kind, spec.args.clone()) {
-            Ok(args) => parsed.push((spec.inherited, args)),
+            Ok(args) => parsed.push((spec.inherited.is_some(), args)),
             Err(error) => collect(&mut errors, error),
         }
     }
@@ -241,5 +256,5 @@ fn last(wrapped: &Wrapped) -> Result<TokenStream, Error> {
     if args.is_empty() {
         return Ok(wrapped.body.stream());
     }
-    expand::body(&wrapped.sig, &wrapped.doc, args, &wrapped.body)
+    expand::body(&sig, &wrapped.doc, args, &wrapped.body)
 }

@@ -8,6 +8,24 @@ use crate::args::Kind;
 /// Suffixes that the formats keep for the lines of a histogram and for metadata.
 const RESERVED_SUFFIXES: [&str; 5] = ["_bucket", "_sum", "_count", "_created", "_info"];
 
+/// Units that a histogram of seconds cannot have, and the word that is added anyway.
+const UNITS_OF_TIME: [&str; 14] = [
+    "_duration",
+    "_hours",
+    "_latency_ms",
+    "_micros",
+    "_microseconds",
+    "_millis",
+    "_milliseconds",
+    "_minutes",
+    "_ms",
+    "_nanos",
+    "_nanoseconds",
+    "_ns",
+    "_secs",
+    "_us",
+];
+
 /// Label keys that have a meaning already.
 const RESERVED_LABELS: [&str; 3] = ["le", "quantile", "outcome"];
 
@@ -15,6 +33,7 @@ const RESERVED_LABELS: [&str; 3] = ["le", "quantile", "outcome"];
 pub(crate) fn complete(kind: Kind, name: &LitStr) -> Result<String, Error> {
     let text = name.value();
     check_metric(&text, name.span())?;
+    check_unit(kind, &text, name.span())?;
     Ok(match kind {
         Kind::Timed if text.ends_with("_total") => {
             return Err(Error::new(
@@ -27,6 +46,27 @@ pub(crate) fn complete(kind: Kind, name: &LitStr) -> Result<String, Error> {
         Kind::Counted if text.ends_with("_total") => text,
         Kind::Counted => format!("{text}_total"),
     })
+}
+
+/// Refuses a name that the suffix would give a second unit or type.
+fn check_unit(kind: Kind, name: &str, span: Span) -> Result<(), Error> {
+    let (suffixes, added): (&[&str], _) = match kind {
+        Kind::Timed => (&UNITS_OF_TIME, "_duration_seconds"),
+        Kind::Counted => (&["_total_total", "_counter"], "_total"),
+    };
+    let Some(suffix) = suffixes.iter().find(|suffix| name.ends_with(**suffix)) else {
+        return Ok(());
+    };
+    let full = if name.ends_with("_total") {
+        name.to_owned()
+    } else {
+        format!("{name}{added}")
+    };
+    let rest = name.strip_suffix(suffix).unwrap_or(name);
+    let text = format!(
+        "K003: the page would say `{full}`: seconds and totals are told by the suffix that is added; write `{rest}`"
+    );
+    Err(Error::new(span, text))
 }
 
 /// A metric's name without its unit and type, for the metrics beside it.

@@ -27,9 +27,10 @@ impl Shape {
     pub(crate) fn of(sig: &Signature) -> Self {
         let ty = match &sig.output {
             ReturnType::Default => None,
-            ReturnType::Type(_, ty) => Some(
-                parse2(without_lifetimes(ty.to_token_stream())).unwrap_or_else(|_| (**ty).clone()),
-            ),
+            ReturnType::Type(_, ty) => {
+                let outside = parse2(without_lifetimes(ty.to_token_stream()));
+                Some(ungrouped(outside.unwrap_or_else(|_| (**ty).clone())))
+            }
         };
         if sig.asyncness.is_some() {
             return Self::Async(ty);
@@ -59,6 +60,11 @@ impl Shape {
         }
     }
 
+    /// Whether it is certain that no call ends in `error` by itself.
+    pub(crate) fn never_errs(&self) -> bool {
+        self.output().is_none_or(|ty| !is_open(ty))
+    }
+
     /// Whether it is certain that no future is returned.
     pub(crate) fn is_surely_sync(&self) -> bool {
         match self {
@@ -69,6 +75,31 @@ impl Shape {
             Self::Value(_) => true,
             _ => false,
         }
+    }
+}
+
+/// The type itself, where `macro_rules!` has put its tokens into an invisible group.
+fn ungrouped(ty: Type) -> Type {
+    match ty {
+        Type::Group(group) => ungrouped(*group.elem),
+        other => other,
+    }
+}
+
+/// `T` or `E` of a type that is written `Result<T, E>`.
+pub(crate) fn written_part(ty: &Type, ok: bool) -> Option<&Type> {
+    let Type::Path(path) = ty else {
+        return None;
+    };
+    let last = path
+        .path
+        .segments
+        .last()
+        .filter(|last| last.ident == "Result")?;
+    let args = &generics(&last.arguments)?.args;
+    match (args.get(usize::from(!ok))?, args.len()) {
+        (GenericArgument::Type(ty), 2) => Some(ty),
+        _ => None,
     }
 }
 
@@ -126,7 +157,7 @@ const fn generics(arguments: &PathArguments) -> Option<&Generics> {
 }
 
 /// Whether a type names what only the function knows: its generics, `Self`, `impl Trait`. The generics of an impl are
-/// not to be seen from here; single capital letters are taken for them.
+/// among them if the impl is annotated; else they are not to be seen, and single capital letters are taken for them.
 pub(crate) fn is_generic(ty: &Type, sig: &Signature) -> bool {
     let params: Vec<String> = sig
         .generics
@@ -263,7 +294,30 @@ fn is_named_result(ty: &Type) -> bool {
 
 /// Types of the standard library that are what their name says, whatever generics of an impl they hold.
 fn is_well_known(ty: &Type) -> bool {
-    const WELL_KNOWN: [&str; 6] = ["Arc", "Box", "Option", "Rc", "String", "Vec"];
+    const WELL_KNOWN: [&str; 22] = [
+        "Arc",
+        "BTreeMap",
+        "BTreeSet",
+        "BinaryHeap",
+        "Box",
+        "Cell",
+        "Cow",
+        "HashMap",
+        "HashSet",
+        "Mutex",
+        "MutexGuard",
+        "Option",
+        "PhantomData",
+        "Rc",
+        "Ref",
+        "RefCell",
+        "RefMut",
+        "RwLock",
+        "String",
+        "Vec",
+        "VecDeque",
+        "Weak",
+    ];
     matches!(ty, Type::Path(path) if path.qself.is_none()
         && path.path.segments.last().is_some_and(|last| WELL_KNOWN.iter().any(|name| last.ident == name)))
 }

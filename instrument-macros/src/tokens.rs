@@ -62,17 +62,41 @@ pub(crate) fn assigns(code: &TokenStream, name: &Ident) -> bool {
     })
 }
 
-/// Every lifetime but `'static` becomes `'_`: outside the function it has no name.
+/// Every lifetime but `'static` and those of a `for<'a>` becomes `'_`: outside the function it has no name.
 pub(crate) fn without_lifetimes(tokens: TokenStream) -> TokenStream {
+    let mut known = bound_by_for(&tokens);
+    known.push("static".to_owned());
+    forget_lifetimes(tokens, &known)
+}
+
+/// The names of the lifetimes that a `for<…>` binds.
+fn bound_by_for(tokens: &TokenStream) -> Vec<String> {
+    let (mut names, mut inside, mut last) = (Vec::new(), false, String::new());
+    for token in tokens.clone() {
+        let text = token.to_string();
+        match &token {
+            TokenTree::Group(group) => names.extend(bound_by_for(&group.stream())),
+            TokenTree::Punct(_) if text == "<" && last == "for" => inside = true,
+            TokenTree::Punct(_) if text == ">" => inside = false,
+            TokenTree::Ident(_) if inside && last == "'" => names.push(text.clone()),
+            _ => {}
+        }
+        last = text;
+    }
+    names
+}
+
+fn forget_lifetimes(tokens: TokenStream, known: &[String]) -> TokenStream {
     let mut out = TokenStream::new();
     let mut after_tick = false;
     for token in tokens {
         let token = match token {
-            TokenTree::Ident(name) if after_tick && name != "static" => {
+            TokenTree::Ident(name) if after_tick && known.iter().all(|known| name != known) => {
                 TokenTree::Ident(Ident::new("_", name.span()))
             }
             TokenTree::Group(group) => {
-                let mut inner = Group::new(group.delimiter(), without_lifetimes(group.stream()));
+                let stream = forget_lifetimes(group.stream(), known);
+                let mut inner = Group::new(group.delimiter(), stream);
                 inner.set_span(group.span());
                 TokenTree::Group(inner)
             }
@@ -92,6 +116,20 @@ pub(crate) fn hidden(name: &str) -> Ident {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lifetimes_are_forgotten_unless_they_are_bound_in_the_type() {
+        let without = |code: &str| {
+            let tokens = without_lifetimes(code.parse().unwrap());
+            tokens.to_string().replace(' ', "")
+        };
+        assert_eq!(without("Cow<'a, &'static str>"), "Cow<'_,&'staticstr>");
+        let bound = "dynfor<'b>Fn(&'bstr)->&'bstr";
+        assert_eq!(
+            without("(dyn for<'b> Fn(&'b str) -> &'b str, &'a u8)"),
+            format!("({bound},&'_u8)")
+        );
+    }
 
     #[test]
     fn assignments_are_told_from_comparisons() {

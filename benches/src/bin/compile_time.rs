@@ -1,4 +1,5 @@
-//! What annotating costs the compiler: a crate of 1,000 trivial functions, bare, with ours and with rivals' attributes.
+//! What annotating costs the compiler: a crate of 1,000 trivial functions, bare, with a guard by hand, with ours and with
+//! rivals' attributes.
 //!
 //! Each kind is a crate of its own under `target/compile_time`. Dependencies are built first and not counted; then each
 //! round touches and rebuilds every kind once, so that all of them meet the same weather. Printed are the medians,
@@ -13,37 +14,84 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant, SystemTime};
 
+/// A crate that does the same work in its own way. `CORE` stands for our folder.
 struct Kind {
     name: &'static str,
-    dependency: &'static str,
+    dependencies: &'static str,
+    /// What stands before the functions, and after them.
+    around: [&'static str; 2],
+    /// What stands before each function, and in it before its body.
     attribute: &'static str,
+    guard: &'static str,
+    /// Where they are methods: what they are called on, and their first argument.
+    receiver: [&'static str; 2],
 }
 
-const KINDS: [Kind; 5] = [
+const PLAIN: Kind = Kind {
+    name: "none",
+    dependencies: "",
+    around: ["", ""],
+    attribute: "",
+    guard: "",
+    receiver: ["", ""],
+};
+
+const KINDS: [Kind; 8] = [
+    PLAIN,
     Kind {
-        name: "none",
-        dependency: "",
-        attribute: "",
+        name: "guard",
+        around: [
+            "static CALLS: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);\n\
+             struct Guard(std::time::Instant);\n\
+             impl Drop for Guard { fn drop(&mut self) {\n\
+             CALLS.fetch_add(self.0.elapsed().as_nanos() as u64, std::sync::atomic::Ordering::Relaxed);\n} }",
+            "",
+        ],
+        guard: "let _guard = Guard(std::time::Instant::now());",
+        ..PLAIN
     },
     Kind {
         name: "ours",
-        dependency: "instrument-core = { path = \"CORE\" }",
+        dependencies: "instrument-core = { path = \"CORE\" }",
         attribute: "#[instrument_core::timed]",
+        ..PLAIN
     },
     Kind {
         name: "tracing",
-        dependency: "tracing = \"=0.1.44\"",
+        dependencies: "tracing = \"=0.1.44\"",
         attribute: "#[tracing::instrument]",
+        ..PLAIN
     },
     Kind {
         name: "fastrace",
-        dependency: "fastrace = { version = \"=0.7.19\", features = [\"enable\"] }",
+        dependencies: "fastrace = { version = \"=0.7.19\", features = [\"enable\"] }",
         attribute: "#[fastrace::trace]",
+        ..PLAIN
     },
     Kind {
         name: "hotpath",
-        dependency: "hotpath = { version = \"=0.30.3\", features = [\"hotpath\"] }",
+        dependencies: "hotpath = { version = \"=0.30.3\", features = [\"hotpath\"] }",
         attribute: "#[hotpath::measure]",
+        ..PLAIN
+    },
+    Kind {
+        name: "autometrics",
+        dependencies: "autometrics = { version = \"=3.0.0\", features = [\"prometheus\"] }",
+        attribute: "#[autometrics::autometrics]",
+        ..PLAIN
+    },
+    Kind {
+        name: "metered",
+        dependencies: "metered = \"=0.9.0\"\nserde = { version = \"1\", features = [\"derive\"] }",
+        around: [
+            "use metered::{HitCount, ResponseTime, metered};\n\
+             #[derive(Default, Debug)]\npub struct Service { pub metrics: Metrics }\n\
+             #[metered(registry = Metrics)]\nimpl Service {",
+            "}",
+        ],
+        attribute: "#[measure([HitCount, ResponseTime])]",
+        receiver: ["service.", "&self, "],
+        ..PLAIN
     },
 ];
 
@@ -88,26 +136,43 @@ fn write_crate(root: &Path, kind: &Kind, functions: usize) -> Result<(), Box<dyn
     let core = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../instrument-core")
         .canonicalize()?;
-    let dependency = kind.dependency.replace("CORE", &core.display().to_string());
+    let dependencies = kind
+        .dependencies
+        .replace("CORE", &core.display().to_string());
     let name = kind.name;
     fs::write(
         folder.join("Cargo.toml"),
         format!(
             "[workspace]\n[package]\nname = \"{name}-kind\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\
-             [dependencies]\n{dependency}\n"
+             [dependencies]\n{dependencies}\n"
         ),
     )?;
-    let mut source = "#![allow(warnings)]\n".to_owned();
+    let (
+        Kind {
+            attribute, guard, ..
+        },
+        [before, after],
+        [of, this],
+    ) = (kind, kind.around, kind.receiver);
+    let mut source = format!("#![allow(warnings)]\n{before}\n");
     for i in 0..functions {
         writeln!(
             source,
-            "{}\n#[inline(never)]\npub fn f{i:04}(x: u64) -> u64 {{ x.wrapping_mul(31).wrapping_add({i}) }}",
-            kind.attribute
+            "{attribute}\n#[inline(never)]\n\
+             pub fn f{i:04}({this}x: u64) -> u64 {{ {guard} x.wrapping_mul(31).wrapping_add({i}) }}",
         )?;
     }
-    source.push_str("pub fn all(mut x: u64) -> u64 {\n");
+    let argument = if of.is_empty() {
+        ""
+    } else {
+        "service: &Service, "
+    };
+    writeln!(
+        source,
+        "{after}\npub fn all({argument}mut x: u64) -> u64 {{"
+    )?;
     for i in 0..functions {
-        writeln!(source, "    x = f{i:04}(x);")?;
+        writeln!(source, "    x = {of}f{i:04}(x);")?;
     }
     source.push_str("    x\n}\n");
     fs::write(folder.join("src/lib.rs"), source)?;

@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::sync::{LazyLock, OnceLock};
 use std::time::Instant;
 
-use benches::{BOUNDS, Bench, poll_ready, print, rounds};
+use benches::{BOUNDS, Bench, looped, poll_ready, print, rounds};
 use instrument_core::{LabelValue, counted, timed};
 
 static CLOCK: LazyLock<quanta::Clock> = LazyLock::new(quanta::Clock::new);
@@ -277,16 +277,6 @@ mod attributes {
             black_box(SERVICE.with_metered(black_box(1)));
         }
     }
-}
-
-macro_rules! looped {
-    ($call:expr) => {
-        |calls| {
-            for _ in 0..calls {
-                let _ = black_box($call);
-            }
-        }
-    };
 }
 
 fn main() {

@@ -3,6 +3,7 @@
 //! A rule that fires on too much (`errors > 5`) may be silent without a series: nothing happened. One that fires on too
 //! little or on age (`connected == 0`, `jobs < 1`, `time() - last_success > 600`) must not.
 
+use promql_parser::label::MatchOp;
 use promql_parser::parser::{BinaryExpr, Expr};
 
 use super::infer::bare;
@@ -13,6 +14,8 @@ pub(crate) struct Awaited {
     pub(crate) metric: String,
     /// The metric itself is compared with 0, as one does with a health gauge.
     pub(crate) is_zero_check: bool,
+    /// The labels by which it asks for one series, whose absence counts if any of them is known from configuration only.
+    pub(crate) chosen_by: Option<Vec<String>>,
 }
 
 /// The metrics that an alert's expression waits for.
@@ -60,7 +63,25 @@ fn compared(binary: &BinaryExpr, found: &mut Vec<Awaited>) {
     found.extend(metrics.into_iter().map(|metric| Awaited {
         metric,
         is_zero_check,
+        chosen_by: None,
     }));
+    if op == "==" && !too_little {
+        found.extend(state(vector));
+    }
+}
+
+/// A series in a certain state, as `breaker{name="x"} == 1`.
+fn state(vector: &Expr) -> Option<Awaited> {
+    let Expr::VectorSelector(selector) = vector else {
+        return None;
+    };
+    let equal = selector.matchers.matchers.iter();
+    let equal = equal.filter(|matcher| matches!(matcher.op, MatchOp::Equal));
+    Some(Awaited {
+        metric: selector.name.clone()?,
+        is_zero_check: false,
+        chosen_by: Some(equal.map(|matcher| matcher.name.clone()).collect()),
+    })
 }
 
 fn number(expr: &Expr) -> Option<f64> {
@@ -124,6 +145,12 @@ mod tests {
         let expr = promql_parser::parser::parse(text).expect("valid");
         awaited(&expr)
             .into_iter()
+            .filter(|awaited| {
+                awaited
+                    .chosen_by
+                    .as_ref()
+                    .is_none_or(|keys| !keys.is_empty())
+            })
             .map(|awaited| awaited.metric)
             .collect()
     }
@@ -146,5 +173,6 @@ mod tests {
         assert!(metrics("rate(errors_total[5m]) > 5").is_empty());
         assert!(metrics("(sum(x) or vector(0)) < 1").is_empty());
         assert!(metrics("state == 3").is_empty());
+        assert_eq!(metrics("state{worktree=\"dev\"} == 3"), ["state"]);
     }
 }

@@ -1,6 +1,7 @@
 //! The linter: gathers names and files, then checks every query.
 
 mod absent;
+mod panel;
 mod recorded;
 
 use std::collections::{BTreeSet, HashSet};
@@ -10,16 +11,19 @@ use promql_parser::parser::{Expr, parse};
 use super::absence::{Awaited, awaited};
 use super::code::Code;
 use super::dashboard::{self, Purpose};
-use super::infer::{Infer, Mark, selector};
+use super::infer::{Infer, Mark};
 use super::names::Names;
 use super::node::{self, Node};
 use super::query::Query;
 use super::rules::{self, Rule};
-use super::shape::{Flow, Shape};
+use super::shape::Shape;
 use super::source::Source;
 use super::template;
-use super::unit::Unit;
 use super::{Finding, InputError};
+
+/// What a file can be.
+const ANY_KNOWN: &str =
+    "rules (`groups`), a dashboard (`panels`) or a Prometheus configuration (`scrape_configs`)";
 
 /// What the linter cannot read from files.
 #[derive(Clone, Debug)]
@@ -93,6 +97,10 @@ impl Linter {
     /// If the text is no catalogue of schema 1.
     pub fn catalogue(&mut self, path: &str, text: &str) -> Result<(), InputError> {
         let number = self.source(path, text);
+        self.add_catalogue(number)
+    }
+
+    fn add_catalogue(&mut self, number: usize) -> Result<(), InputError> {
         for (family, at) in super::catalogue::read(&self.sources[number])? {
             self.declared.push((family.name.clone(), number, at));
             self.names.add(family);
@@ -124,17 +132,35 @@ impl Linter {
         }
         let number = self.source(path, text);
         let source = &self.sources[number];
-        let Some(root) = document(source)? else {
-            return Ok(());
-        };
+        let documents = documents(source)?;
+        // Beside rules, a manifest of Kubernetes has other things.
+        let several = documents.len() > 1;
+        let mut known = false;
+        for root in documents {
+            match self.document(number, &root) {
+                Err(InputError::Field { expected, .. }) if several && expected == ANY_KNOWN => {}
+                other => {
+                    other?;
+                    known = true;
+                }
+            }
+        }
+        if several && !known {
+            return Err(InputError::field(&self.sources[number], 0, ANY_KNOWN));
+        }
+        Ok(())
+    }
+
+    fn document(&mut self, number: usize, root: &Node) -> Result<(), InputError> {
+        let source = &self.sources[number];
         if root.get("groups").is_some() || root.path(&["spec", "groups"]).is_some() {
-            self.rules.extend(rules::rules(number, source, &root)?);
+            self.rules.extend(rules::rules(number, source, root)?);
         } else if root.get("schema").is_some() && root.get("metrics").is_some() {
-            return self.catalogue(path, text);
+            self.add_catalogue(number)?;
         } else if root.get("scrape_configs").is_some() {
-            let targets = rules::targets(&root);
+            let targets = rules::targets(root);
             self.names.add_targets(&targets.labels, targets.jobs);
-        } else if let Some(dashboard) = dashboard::read(number, &root, self.scrape) {
+        } else if let Some(dashboard) = dashboard::read(number, root, self.scrape) {
             self.panels.extend(dashboard.queries);
             if dashboard.wrapped.is_some() {
                 let at = self.sources[number]
@@ -145,11 +171,7 @@ impl Linter {
                     .push((number, at, Code::Wrapped, text.to_owned()));
             }
         } else {
-            return Err(InputError::field(
-                source,
-                root.at,
-                "rules (`groups`), a dashboard (`panels`) or a Prometheus configuration (`scrape_configs`)",
-            ));
+            return Err(InputError::field(source, root.at, ANY_KNOWN));
         }
         Ok(())
     }
@@ -231,17 +253,23 @@ impl Linter {
     }
 
     fn check_rule(&mut self, rule: &Rule, expr: &Expr, run: &mut Run) {
-        let shape = self.check_query(&rule.query, expr, run);
+        let texts = || rule.labels.iter().chain(&rule.annotations);
+        let told = texts().flat_map(|piece| template::told(&piece.text));
+        let told = told.collect();
+        let shape = self.check_query(&rule.query, expr, told, run);
         if rule.records.is_some() {
             return;
         }
-        for piece in rule.labels.iter().chain(&rule.annotations) {
-            let at = Query {
-                at: piece.at,
-                ..rule.query.clone()
-            };
+        for piece in texts() {
+            let text = Query::plain(rule.query.source, piece.at, &piece.text);
             for mark in template::check(&piece.text, &shape) {
-                self.place(&at, &mark);
+                self.place(&text, &mark);
+            }
+            for asked in template::queries(&piece.text) {
+                // One that is put together from pieces is no PromQL yet.
+                if let Ok(expr) = parse(asked) {
+                    self.check_query(&text, &expr, Vec::new(), run);
+                }
             }
         }
         for awaited in awaited(expr) {
@@ -251,8 +279,15 @@ impl Linter {
     }
 
     /// Checks an expression and returns what it results in.
-    fn check_query(&mut self, query: &Query, expr: &Expr, run: &mut Run) -> Shape {
+    fn check_query(
+        &mut self,
+        query: &Query,
+        expr: &Expr,
+        told: Vec<String>,
+        run: &mut Run,
+    ) -> Shape {
         let mut infer = Infer::new(&self.names, self.scrape);
+        infer.told = told;
         let shape = infer.shape(expr);
         let Infer {
             marks,
@@ -266,68 +301,6 @@ impl Linter {
             self.place(query, &mark);
         }
         shape
-    }
-
-    fn check_panel(&mut self, query: &Query, purpose: &Purpose, expr: &Expr, run: &mut Run) {
-        let shape = self.check_query(query, expr, run);
-        match purpose {
-            Purpose::Panel { unit } => {
-                if shape.flow == Flow::Counter {
-                    let name = shape.name();
-                    let text = format!(
-                        "the panel shows the counter `{name}` as it stands, which only grows until a restart; use `rate({name}[$__rate_interval])` or `increase`"
-                    );
-                    self.place(
-                        query,
-                        &Mark {
-                            code: Code::RawCounter,
-                            needles: vec![name.to_owned()],
-                            text,
-                        },
-                    );
-                }
-                if let Some((unit, at)) = unit {
-                    self.panel_unit(query, &shape, unit, *at);
-                }
-            }
-            Purpose::LabelValues { label } => {
-                if !shape.labels.can_have(label) {
-                    let text = selector::unknown_label(
-                        &format!("the variable lists `{label}`, and `{}`", shape.name()),
-                        &shape.labels,
-                        label,
-                    );
-                    self.place(
-                        query,
-                        &Mark {
-                            code: Code::UnknownLabel,
-                            needles: vec![label.clone()],
-                            text,
-                        },
-                    );
-                }
-            }
-            Purpose::Other => {}
-        }
-    }
-
-    fn panel_unit(&mut self, query: &Query, shape: &Shape, unit: &str, at: usize) {
-        let shown = match unit {
-            "s" | "dtdurations" | "clocks" => Unit::Seconds,
-            "ms" | "dtdurationms" | "clockms" => Unit::Milliseconds,
-            "percent" => Unit::Percent,
-            "percentunit" => Unit::Ratio,
-            _ => return,
-        };
-        if !shape.per_second && shape.unit.clashes(shown) {
-            let text = format!(
-                "the panel's unit is {}, and `{}` is in {}",
-                shown.name(),
-                shape.name(),
-                shape.unit.name()
-            );
-            self.found.push((query.source, at, Code::Unit, text));
-        }
     }
 
     /// Finds the place of a mark: the first of its spellings, from the start of the query on.
@@ -373,15 +346,15 @@ struct Run {
     watches_up: bool,
 }
 
-/// The document in a file: JSON by its name or look, else YAML; `None` if the file is empty.
-fn document(source: &Source) -> Result<Option<Node>, InputError> {
+/// The documents in a file: JSON by its name or look, else YAML; none if the file is empty.
+fn documents(source: &Source) -> Result<Vec<Node>, InputError> {
     let is_json = match extension(&source.path) {
         "json" => true,
         "yml" | "yaml" => false,
         _ => source.text.trim_start().starts_with('{'),
     };
     if is_json {
-        node::json(source).map(Some)
+        node::json(source).map(|root| vec![root])
     } else {
         node::yaml(source)
     }

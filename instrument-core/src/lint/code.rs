@@ -43,6 +43,8 @@ pub enum Code {
     Unused,
     /// I002: an alert on someone else's metric that stays silent when the exporter is gone.
     ExporterGone,
+    /// I003: a quantile compared with a number between two edges.
+    BetweenEdges,
 }
 
 impl Code {
@@ -69,13 +71,14 @@ impl Code {
             Self::ManyMatches => "L017",
             Self::Unused => "I001",
             Self::ExporterGone => "I002",
+            Self::BetweenEdges => "I003",
         }
     }
 
     /// Whether it only informs: the exit code stays 0.
     #[must_use]
     pub fn is_information(self) -> bool {
-        matches!(self, Self::Unused | Self::ExporterGone)
+        matches!(self, Self::Unused | Self::ExporterGone | Self::BetweenEdges)
     }
 }
 

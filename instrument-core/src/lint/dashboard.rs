@@ -8,8 +8,11 @@ use super::query::{Query, Variables};
 /// What a query is for.
 #[derive(Clone, Debug)]
 pub(crate) enum Purpose {
-    /// A panel shows the result, in this unit (Grafana's identifier and its place).
-    Panel { unit: Option<(String, usize)> },
+    /// A panel shows the result, in this unit (Grafana's identifier) and under this legend, each with its place.
+    Panel {
+        unit: Option<(String, usize)>,
+        legend: Option<(String, usize)>,
+    },
     /// A variable lists the values of a label.
     LabelValues { label: String },
     /// A variable or annotation uses the result.
@@ -42,6 +45,12 @@ pub(crate) fn read(number: usize, root: &Node, scrape: f64) -> Option<Dashboard>
         queries: Vec::new(),
     };
     reader.panels(model);
+    // What an export brings along of library panels.
+    for element in root.get("__elements").into_iter().flat_map(Node::children) {
+        if let Some(model) = element.get("model") {
+            reader.panel(model);
+        }
+    }
     for variable in model
         .path(&["templating", "list"])
         .into_iter()
@@ -114,6 +123,11 @@ fn is_prometheus(node: &Node) -> bool {
     }
 }
 
+/// A text and its place.
+fn placed(node: Option<&Node>) -> Option<(String, usize)> {
+    node.and_then(|node| Some((node.text()?.to_owned(), node.at)))
+}
+
 struct Reader {
     number: usize,
     variables: Variables,
@@ -132,6 +146,10 @@ impl Reader {
     fn panels(&mut self, parent: &Node) {
         for panel in parent.items_of("panels") {
             self.panel(panel);
+            let library = panel.path(&["libraryPanel", "model"]);
+            if let Some(model) = library {
+                self.panel(model);
+            }
             self.panels(panel);
         }
         for row in parent.items_of("rows") {
@@ -152,14 +170,16 @@ impl Reader {
                     .and_then(|axis| axis.get("format"))
             })
             .or_else(|| panel.get("format"));
-        let unit = unit.and_then(|unit| Some((unit.text()?.to_owned(), unit.at)));
+        let unit = placed(unit);
         for target in panel
             .items_of("targets")
             .iter()
             .filter(|target| is_prometheus(target))
         {
             if let Some(expr) = target.get("expr") {
-                self.push(expr, Purpose::Panel { unit: unit.clone() });
+                let unit = unit.clone();
+                let legend = placed(target.get("legendFormat"));
+                self.push(expr, Purpose::Panel { unit, legend });
             }
         }
     }

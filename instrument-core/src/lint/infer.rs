@@ -35,6 +35,10 @@ pub(crate) struct Infer<'a> {
     pub(crate) absent: Vec<String>,
     /// Whether the walk is inside of `absent(…)`.
     asking_absence: bool,
+    /// Whether the walk is on the right of `and` or `unless`, where a counter above 0 says that there was something.
+    is_condition: bool,
+    /// The labels that the text of the alert names.
+    pub(crate) told: Vec<String>,
 }
 
 impl<'a> Infer<'a> {
@@ -46,6 +50,8 @@ impl<'a> Infer<'a> {
             used: Vec::new(),
             absent: Vec::new(),
             asking_absence: false,
+            is_condition: false,
+            told: Vec::new(),
         }
     }
 

@@ -22,6 +22,7 @@ const COMMON_TARGET_LABELS: &[&str] = &[
     "group",
     "host",
     "hostname",
+    "metrics_path",
     "monitor",
     "namespace",
     "node",
@@ -227,6 +228,11 @@ impl Names {
             labels.values.insert("job".to_owned(), self.jobs.clone());
         }
         for key in ["instance", "job"] {
+            if labels.can_have(key) {
+                // The exporter's own, unless the scrape honours labels.
+                labels.add(&format!("exported_{key}"), false);
+                labels.values.remove(key);
+            }
             labels.may.remove(key);
             labels.must.insert(key.to_owned());
         }

@@ -48,6 +48,12 @@ impl Node {
         self.get(key).and_then(Node::text)
     }
 
+    /// The elements of a list or the values of a map.
+    pub(crate) fn children(&self) -> Vec<&Node> {
+        let values = self.entries().iter().map(|(_, value)| value);
+        self.items().iter().chain(values).collect()
+    }
+
     /// The elements of a list; none of anything else.
     pub(crate) fn items(&self) -> &[Node] {
         match &self.value {
@@ -119,25 +125,29 @@ fn json_node(raw: &RawValue, start: usize) -> Result<Node, serde_json::Error> {
     })
 }
 
-/// Reads the first document of a YAML file; `None` if there is none.
+/// Reads the documents of a YAML file.
 ///
 /// # Errors
 /// If the text is not YAML, with the place.
-pub(crate) fn yaml(source: &Source) -> Result<Option<Node>, InputError> {
+pub(crate) fn yaml(source: &Source) -> Result<Vec<Node>, InputError> {
     let mut reader = YamlReader {
         events: Parser::new_from_str(&source.text),
         source,
         anchors: HashMap::new(),
         starts: line_starts(&source.text),
     };
+    let mut documents = Vec::new();
     while let Some((event, span)) = reader.next()? {
         match event {
-            Event::StreamStart | Event::DocumentStart(_) | Event::Nothing => {}
-            Event::StreamEnd | Event::DocumentEnd => return Ok(None),
-            other => return reader.node(other, span).map(Some),
+            Event::StreamStart
+            | Event::DocumentStart(_)
+            | Event::DocumentEnd
+            | Event::StreamEnd
+            | Event::Nothing => {}
+            other => documents.push(reader.node(other, span)?),
         }
     }
-    Ok(None)
+    Ok(documents)
 }
 
 fn line_starts(text: &str) -> Vec<usize> {
@@ -235,7 +245,7 @@ mod tests {
     #[test]
     fn yaml_keeps_the_place_of_each_scalar() {
         let file = source("groups:\n  - name: a # ü\n    rules:\n      - expr: up == 0\n");
-        let node = yaml(&file).expect("valid").expect("one document");
+        let node = yaml(&file).expect("valid").remove(0);
         let rule = &node.items_of("groups")[0].items_of("rules")[0];
         let expr = rule.get("expr").expect("it has one");
         assert_eq!(
@@ -248,7 +258,7 @@ mod tests {
     fn an_alias_is_what_it_names() {
         let node = yaml(&source("a: &x [1, 2]\nb: *x\n"))
             .expect("valid")
-            .expect("one");
+            .remove(0);
         assert_eq!(node.items_of("b").len(), 2);
     }
 

@@ -43,6 +43,8 @@ pub(crate) struct Shape {
     pub(crate) selected: Option<Selected>,
     /// The first metric that it names, for messages.
     pub(crate) metric: Option<Rc<str>>,
+    /// The labels that someone else's exporter gives the series; `None` for those of a catalogue.
+    pub(crate) foreign: Option<Rc<[String]>>,
     /// Whether an aggregation stands somewhere in it.
     pub(crate) aggregated: bool,
 }

@@ -25,6 +25,35 @@ pub(crate) fn check(text: &str, shape: &Shape) -> Vec<Mark> {
     marks
 }
 
+/// The labels of the alert that its text names.
+pub(crate) fn told(text: &str) -> Vec<String> {
+    let names = text.split("abels.").skip(1).map(|rest| {
+        let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+        rest[..end.unwrap_or(rest.len())].to_owned()
+    });
+    names.collect()
+}
+
+/// The queries that a text asks, `query "…"`, as far as they are written out.
+pub(crate) fn queries(text: &str) -> Vec<&str> {
+    let asked = text.split("query ").skip(1).filter_map(|rest| {
+        let rest = rest.trim_start();
+        let quote = rest.chars().next().filter(|c| matches!(c, '"' | '`'))?;
+        rest[1..].split(quote).next()
+    });
+    asked.filter(|query| !query.contains(['%', '\\'])).collect()
+}
+
+/// The labels of a series that a legend names, `{{label}}`.
+pub(crate) fn legend(text: &str) -> Vec<&str> {
+    let braces = text.split("{{").skip(1);
+    let names = braces.filter_map(|rest| Some(rest.split_once("}}")?.0.trim()));
+    names
+        .filter(|name| !name.is_empty() && !name.starts_with("__"))
+        .filter(|name| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'))
+        .collect()
+}
+
 /// The first `${NAME}` that a shell would have replaced.
 pub(crate) fn placeholder(text: &str) -> Option<&str> {
     text.match_indices("${").find_map(|(start, _)| {
@@ -178,6 +207,17 @@ mod tests {
     fn labels_of_another_query_are_left_alone() {
         let shape = millis(&[]);
         assert!(codes("{{ range query \"up\" }}{{ .Labels.job }}{{ end }}", &shape).is_empty());
+    }
+
+    #[test]
+    fn labels_and_queries_in_a_text_are_known() {
+        let text = "{{ $labels.to }} {{ .Labels.job }} {{ with query `a{b=\"c\"}` }}{{ end }} {{ query (printf \"%s\" .x) }}";
+        assert_eq!(told(text), ["to", "job"]);
+        assert_eq!(queries(text), ["a{b=\"c\"}"]);
+        assert_eq!(
+            legend("{{side}} {{ __name__ }} of {{ venue }}"),
+            ["side", "venue"]
+        );
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Rows of cells, one row for each live thread; only a row's thread writes to it. Hot: `Span::own`.
+//! Rows of cells, one row for each live thread; only a row's thread writes to it. Hot: `mine`.
 //!
 //! A metric owns a [`Span`]: the same few cells in every row. Its thread adds with a relaxed load and a relaxed
 //! store, which costs what a plain addition costs, whatever the other threads do. A reader adds the rows up. Threads
@@ -39,8 +39,9 @@ static USED: AtomicUsize = AtomicUsize::new(0);
 static CROWDED: AtomicU64 = AtomicU64::new(0);
 
 thread_local! {
-    /// The row of this thread. Without a destructor, which makes reading it one load, at any time of a thread's life.
-    static MINE: Cell<Option<&'static Row>> = const { Cell::new(None) };
+    /// The segments of this thread's row that it has been in. Without a destructor, which makes reading one a load, at
+    /// any time of a thread's life.
+    static MINE: [Cell<&'static [AtomicU64]>; SEGMENTS] = const { [const { Cell::new(&[]) }; SEGMENTS] };
     /// Gives the row back. With a destructor, so only the cold path touches it.
     static LEASE: Lease = const { Lease { row: Cell::new(None), crowded: Cell::new(false) } };
 }
@@ -53,27 +54,22 @@ struct Lease {
 impl Lease {
     /// Takes a row if there is one. A thread that got none asks again at its next call.
     fn row(&self) -> Option<&'static Row> {
-        let index = match self.row.get() {
-            Some(index) => index,
-            None => {
-                let Some(index) = claim() else {
-                    if !self.crowded.replace(true) {
-                        CROWDED.fetch_add(1, Ordering::Relaxed);
-                    }
-                    return None;
-                };
-                self.row.set(Some(index));
-                index
+        if self.row.get().is_none() {
+            self.row.set(claim());
+        }
+        let Some(index) = self.row.get() else {
+            if !self.crowded.replace(true) {
+                CROWDED.fetch_add(1, Ordering::Relaxed);
             }
+            return None;
         };
-        MINE.set(Some(&OWNED[index]));
         Some(&OWNED[index])
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        MINE.set(None);
+        MINE.with(|segments| segments.iter().for_each(|segment| segment.set(&[])));
         if let Some(index) = self.row.get() {
             // Pairs with the acquire of `claim`: the next owner sees everything this thread has added.
             TAKEN.fetch_and(!(1 << index), Ordering::Release);
@@ -119,25 +115,44 @@ impl Row {
         }
     }
 
-    #[inline]
-    fn cells(&'static self, span: &Span) -> Option<&'static [AtomicU64]> {
-        self.segment(span)?.get(span.start..span.end)
+    /// From a place on, if the row has that segment.
+    fn from(&'static self, place: Place) -> Option<&'static [AtomicU64]> {
+        self.segments[place.segment as usize]
+            .get()?
+            .get(place.start as usize..)
     }
 
-    /// The number of a segment is always below `SEGMENTS`; the mask tells the compiler, and saves a branch.
-    #[inline]
-    fn segment(&'static self, span: &Span) -> Option<&'static Segment> {
-        self.segments[span.segment % SEGMENTS].get()
-    }
-
-    /// As `cells`, but makes the segment.
-    fn open(&'static self, span: &Span) -> &'static [AtomicU64] {
-        let segment = self.segments[span.segment].get_or_init(|| {
-            (0..size(span.segment) + 2 * MARGIN)
+    /// The segment of a place, made if need be.
+    fn open(&'static self, place: Place) -> &'static [AtomicU64] {
+        let segment = place.segment as usize;
+        self.segments[segment].get_or_init(|| {
+            (0..size(segment) + 2 * MARGIN)
                 .map(|_| AtomicU64::new(0))
                 .collect()
-        });
-        &segment[span.start..span.end]
+        })
+    }
+}
+
+/// The whole segment of a place in this thread's row; empty, if the thread has not been in it. The number of a segment
+/// is always below `SEGMENTS`; the remainder tells the compiler, and saves a branch.
+#[inline]
+pub(super) fn mine(place: Place) -> &'static [AtomicU64] {
+    MINE.with(|segments| segments[place.segment as usize % SEGMENTS].get())
+}
+
+/// So many of this thread's cells from a place on, made if need be; the shared ones where it can have none.
+#[cold]
+#[inline(never)]
+pub(super) fn open(place: Place, len: usize) -> Cells {
+    let from = |segment: &'static [AtomicU64]| &segment[place.start()..place.start() + len];
+    // The error means that this thread's locals are being destroyed and its row is given back.
+    match LEASE.try_with(Lease::row).ok().flatten() {
+        Some(row) => {
+            let segment = row.open(place);
+            MINE.with(|segments| segments[place.segment as usize].set(segment));
+            Cells::Own(from(segment))
+        }
+        None => Cells::Shared(from(SHARED.open(place))),
     }
 }
 
@@ -165,16 +180,37 @@ pub(super) enum Cells {
 /// The cells of one metric, in every row. Given back, at zero, when it is dropped.
 #[derive(Debug)]
 pub(super) struct Span {
-    segment: usize,
-    start: usize,
-    end: usize,
+    place: Place,
+    len: usize,
 }
 
-/// Where a span is, for a reader that goes through many.
-#[derive(Clone, Copy, Default, Debug)]
+/// Where a span starts, in every row.
+#[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
     segment: u32,
     start: u32,
+}
+
+impl Place {
+    /// In one word, which is never 0: a segment has a margin at its start.
+    pub(crate) const fn to_bits(self) -> u64 {
+        (self.segment as u64) << 32 | self.start as u64
+    }
+
+    /// The first cell, in its segment.
+    #[inline]
+    pub(super) const fn start(self) -> usize {
+        self.start as usize
+    }
+
+    /// Takes back [`Self::to_bits`].
+    #[inline]
+    pub(crate) const fn from_bits(bits: u64) -> Self {
+        Self {
+            segment: (bits >> 32) as u32,
+            start: bits as u32,
+        }
+    }
 }
 
 /// Reads cells of all rows; the rows are looked up once for spans of one segment.
@@ -210,8 +246,8 @@ impl Reader {
 struct Space {
     segment: usize,
     next: usize,
-    /// Starts of spans that were given back, by their length.
-    free: BTreeMap<usize, Vec<(usize, usize)>>,
+    /// Spans that were given back, by their length.
+    free: BTreeMap<usize, Vec<Place>>,
 }
 
 static SPACE: Mutex<Space> = Mutex::new(Space {
@@ -224,67 +260,51 @@ impl Span {
     /// Takes `len` cells, which are 0 in every row.
     pub(super) fn new(len: usize) -> Self {
         let mut space = SPACE.lock().unwrap_or_else(PoisonError::into_inner);
-        let (segment, start) = match space.free.get_mut(&len).and_then(Vec::pop) {
+        let place = match space.free.get_mut(&len).and_then(Vec::pop) {
             Some(place) => place,
             None => space.take(len),
         };
-        Self {
-            segment,
-            start,
-            end: start + len,
-        }
+        Self { place, len }
     }
 
     /// This thread's cells, if it has been here before.
     #[inline]
     pub(super) fn own(&self) -> Option<&'static [AtomicU64]> {
-        MINE.get()?.cells(self)
-    }
-
-    /// The first of this thread's cells, if it has been here before.
-    #[inline]
-    pub(super) fn own_first(&self) -> Option<&'static AtomicU64> {
-        MINE.get()?.segment(self)?.get(self.start)
+        mine(self.place).get(self.place.start()..)
     }
 
     /// This thread's cells, made if need be; the shared ones where it can have none.
-    #[cold]
-    #[inline(never)]
     pub(super) fn cells(&self) -> Cells {
-        // The error means that this thread's locals are being destroyed and its row is given back.
-        match LEASE.try_with(Lease::row).ok().flatten() {
-            Some(row) => Cells::Own(row.open(self)),
-            None => Cells::Shared(SHARED.open(self)),
-        }
+        open(self.place, self.len)
     }
 
     pub(super) const fn place(&self) -> Place {
-        Place {
-            segment: self.segment as u32,
-            start: self.start as u32,
-        }
+        self.place
     }
 
     /// The cells that always are read-modify-write.
     pub(super) fn shared(&self) -> &'static [AtomicU64] {
-        SHARED.open(self)
+        &SHARED.open(self.place)[self.place.start()..][..self.len]
     }
 
     /// The cells of every row that has any.
     pub(super) fn all(&self) -> impl Iterator<Item = &'static [AtomicU64]> {
-        rows().filter_map(|row| row.cells(self))
+        rows().filter_map(|row| row.from(self.place)?.get(..self.len))
     }
 }
 
 impl Space {
-    fn take(&mut self, len: usize) -> (usize, usize) {
+    fn take(&mut self, len: usize) -> Place {
         while self.next + len > size(self.segment) {
             self.segment += 1;
             self.next = 0;
         }
         let start = MARGIN + self.next;
         self.next += len;
-        (self.segment, start)
+        Place {
+            segment: self.segment as u32,
+            start: start as u32,
+        }
     }
 }
 
@@ -295,8 +315,7 @@ impl Drop for Span {
             cell.store(0, Ordering::Relaxed);
         }
         let mut space = SPACE.lock().unwrap_or_else(PoisonError::into_inner);
-        let free = space.free.entry(self.end - self.start).or_default();
-        free.push((self.segment, self.start));
+        space.free.entry(self.len).or_default().push(self.place);
     }
 }
 

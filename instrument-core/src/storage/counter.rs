@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use metrics::CounterFn;
 
-use super::arena::{Cells, Place, Span, bump};
+use super::arena::{self, Cells, Place, Span, bump, mine};
 
 /// A number of events that only rises, and wraps at 2^64.
 #[derive(Debug)]
@@ -24,21 +24,7 @@ impl Counter {
     /// Adds `by`.
     #[inline]
     pub(crate) fn add(&self, by: u64) {
-        match self.span.own_first() {
-            Some(cell) => bump(cell, by),
-            None => self.add_first(by),
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn add_first(&self, by: u64) {
-        match self.span.cells() {
-            Cells::Own(cells) => bump(&cells[0], by),
-            Cells::Shared(cells) => {
-                cells[0].fetch_add(by, Ordering::Relaxed);
-            }
-        }
+        add(self.span.place(), by);
     }
 
     pub(crate) const fn place(&self) -> Place {
@@ -50,6 +36,27 @@ impl Counter {
         self.span.all().fold(0, |sum, cells| {
             sum.wrapping_add(cells[0].load(Ordering::Relaxed))
         })
+    }
+}
+
+/// Adds to the counter at a place.
+#[inline]
+pub(crate) fn add(place: Place, by: u64) {
+    match mine(place).get(place.start()) {
+        Some(cell) => bump(cell, by),
+        None => add_first(place, by),
+    }
+}
+
+/// As [`add`], for a thread that has not been there before, or has no row.
+#[cold]
+#[inline(never)]
+fn add_first(place: Place, by: u64) {
+    match arena::open(place, 1) {
+        Cells::Own(cells) => bump(&cells[0], by),
+        Cells::Shared(cells) => {
+            cells[0].fetch_add(by, Ordering::Relaxed);
+        }
     }
 }
 

@@ -6,10 +6,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use metrics::{Key, KeyName, Metadata, SharedString, Unit};
 
-use super::counter::Counter;
+use super::arena::Place;
 use super::family::Value;
-use super::gauge::Gauge;
-use super::histogram::Histogram;
 use super::registry::Registry;
 use crate::metric::Kind;
 
@@ -36,30 +34,13 @@ impl Recorder {
         &self.registry
     }
 
-    /// The counter of a key, for call sites that need no facade between; `None` if it was refused.
-    #[allow(dead_code, reason = "for call sites, once they bypass the facade")]
-    pub(crate) fn counter(&self, key: &Key) -> Option<Arc<Counter>> {
-        match self.registry.register(Kind::Counter, key)? {
-            Value::Counter(counter) => Some(counter),
-            _ => None,
-        }
-    }
-
-    /// As [`Self::counter`].
-    #[allow(dead_code, reason = "for call sites, once they bypass the facade")]
-    pub(crate) fn gauge(&self, key: &Key) -> Option<Arc<Gauge>> {
-        match self.registry.register(Kind::Gauge, key)? {
-            Value::Gauge(gauge) => Some(gauge),
-            _ => None,
-        }
-    }
-
-    /// As [`Self::counter`]; `None` for a summary too, which is reached through the facade only.
-    #[allow(dead_code, reason = "for call sites, once they bypass the facade")]
-    pub(crate) fn histogram(&self, key: &Key) -> Option<Arc<Histogram>> {
-        match self.registry.register(Kind::Histogram, key)? {
-            Value::Histogram(histogram) => Some(histogram),
-            _ => None,
+    /// Where the samples of a key are, for call sites that need no facade between; `None` if they are not in the arena,
+    /// or the key was refused.
+    pub(crate) fn place(&self, kind: Kind, key: &Key) -> Option<Place> {
+        match self.registry.register(kind, key)? {
+            Value::Counter(counter) => Some(counter.place()),
+            Value::Histogram(histogram) => Some(histogram.place()),
+            Value::Gauge(_) | Value::Summary(_) => None,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A histogram: buckets and sums in every row. Hot: `record`, `record_ticks`.
+//! A histogram: buckets and sums in every row. Hot: `record_ticks`.
 //!
 //! The count is the sum of the buckets, so that both always agree. Sums are exact:
 //! - of durations given in clock ticks: integers, turned into seconds once, at the scrape;
@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use metrics::HistogramFn;
 
-use super::arena::{Cells, Place, Reader, Span, bump};
+use super::arena::{self, Cells, Place, Reader, Span, bump, mine};
 use crate::clock;
 
 // The cells of a row: the two halves of the sum, the sum of ticks, then the buckets.
@@ -24,15 +24,18 @@ const BUCKETS: usize = 3;
 
 /// Up to here an early exit from a linear search wins: its branches are predicted, so the cell's address does not
 /// wait for the clock (20 against 33 ns for the whole call, where a table or a branchless search is used).
-const LINEAR: usize = 16;
+pub(crate) const LINEAR: usize = 16;
 
 /// The upper bounds of a family's buckets, in its unit and in clock ticks.
 #[derive(Debug)]
 pub(crate) struct Bounds {
     values: Box<[f64]>,
-    #[allow(dead_code, reason = "for call sites, once they bypass the facade")]
     ticks: Box<[u64]>,
+    few: Option<Few>,
 }
+
+/// So few bounds that a linear search wins, in ticks; the rest of the array is beyond every duration.
+pub(crate) type Few = [u64; LINEAR];
 
 impl Bounds {
     /// Bounds are sorted, and NaN, infinities and repetitions left out.
@@ -40,16 +43,27 @@ impl Bounds {
         let mut values: Vec<f64> = bounds.iter().copied().filter(|b| b.is_finite()).collect();
         values.sort_by(f64::total_cmp);
         values.dedup();
-        let ticks = values.iter().map(|&bound| clock::ticks_in(bound)).collect();
+        let ticks: Box<[u64]> = values.iter().map(|&bound| clock::ticks_in(bound)).collect();
+        let few = (ticks.len() <= LINEAR).then(|| {
+            let mut few = [u64::MAX; LINEAR];
+            few[..ticks.len()].copy_from_slice(&ticks);
+            few
+        });
         Self {
             values: values.into(),
             ticks,
+            few,
         }
     }
 
     /// Rising, without `+Inf`.
     pub(crate) fn values(&self) -> &[f64] {
         &self.values
+    }
+
+    /// The same in ticks of the clock, if they are few.
+    pub(crate) const fn few(&self) -> Option<&Few> {
+        self.few.as_ref()
     }
 }
 
@@ -107,20 +121,6 @@ impl Histogram {
         }
     }
 
-    /// Adds a duration in ticks of the clock.
-    #[inline]
-    #[allow(dead_code, reason = "for call sites, once they bypass the facade")]
-    pub(crate) fn record_ticks(&self, ticks: u64) {
-        let bucket = BUCKETS + bucket(&self.bounds.ticks, ticks);
-        match self.span.own() {
-            Some(cells) if bucket < cells.len() => {
-                bump(&cells[bucket], 1);
-                bump(&cells[TICKS], ticks);
-            }
-            _ => self.record_ticks_first(bucket, ticks),
-        }
-    }
-
     #[cold]
     #[inline(never)]
     fn record_first(&self, bucket: usize, times: u64, sum: f64) {
@@ -134,22 +134,6 @@ impl Histogram {
                 let add = |bits| Some((f64::from_bits(bits) + sum).to_bits());
                 // The closure never gives up, so neither does the update.
                 let _ = cells[SUM].fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
-            }
-        }
-    }
-
-    #[allow(dead_code, reason = "for call sites, once they bypass the facade")]
-    #[cold]
-    #[inline(never)]
-    fn record_ticks_first(&self, bucket: usize, ticks: u64) {
-        match self.span.cells() {
-            Cells::Own(cells) => {
-                bump(&cells[bucket], 1);
-                bump(&cells[TICKS], ticks);
-            }
-            Cells::Shared(cells) => {
-                cells[bucket].fetch_add(1, Ordering::Relaxed);
-                cells[TICKS].fetch_add(ticks, Ordering::Relaxed);
             }
         }
     }
@@ -174,6 +158,52 @@ impl Histogram {
 
     pub(crate) const fn place(&self) -> Place {
         self.span.place()
+    }
+}
+
+/// Adds a duration in ticks of the clock to the histogram at a place, whose bounds are `bounds`.
+#[inline]
+pub(crate) fn record_ticks(place: Place, bounds: &Bounds, ticks: u64) {
+    match &bounds.few {
+        Some(few) => record_few(place, few, ticks),
+        None => add_ticks(place, bucket(&bounds.ticks, ticks), ticks),
+    }
+}
+
+/// As [`record_ticks`], where the bounds are few.
+#[inline]
+pub(crate) fn record_few(place: Place, bounds: &Few, ticks: u64) {
+    let bucket = bounds.iter().position(|&bound| ticks <= bound);
+    add_ticks(place, bucket.unwrap_or(LINEAR), ticks);
+}
+
+#[inline]
+fn add_ticks(place: Place, bucket: usize, ticks: u64) {
+    let (cells, start) = (mine(place), place.start());
+    let (sum, count) = (start + TICKS, start + BUCKETS + bucket);
+    // The sum stands before the buckets; that the compiler sees it saves a branch.
+    if sum < count && count < cells.len() {
+        bump(&cells[count], 1);
+        bump(&cells[sum], ticks);
+    } else {
+        add_ticks_first(place, bucket, ticks);
+    }
+}
+
+/// As [`add_ticks`], for a thread that has not been there before, or has no row.
+#[cold]
+#[inline(never)]
+fn add_ticks_first(place: Place, bucket: usize, ticks: u64) {
+    let bucket = BUCKETS + bucket;
+    match arena::open(place, bucket + 1) {
+        Cells::Own(cells) => {
+            bump(&cells[bucket], 1);
+            bump(&cells[TICKS], ticks);
+        }
+        Cells::Shared(cells) => {
+            cells[bucket].fetch_add(1, Ordering::Relaxed);
+            cells[TICKS].fetch_add(ticks, Ordering::Relaxed);
+        }
     }
 }
 
@@ -286,9 +316,9 @@ mod tests {
     fn ticks_fall_into_the_buckets_of_their_seconds() {
         let durations = histogram(&[1e-3, 1.0]);
         let tick = clock::ticks_in(1e-3);
-        durations.record_ticks(tick);
-        durations.record_ticks(tick + 1);
-        durations.record_ticks(clock::ticks_in(2.0));
+        for ticks in [tick, tick + 1, clock::ticks_in(2.0)] {
+            record_ticks(durations.place(), &durations.bounds, ticks);
+        }
         let (buckets, sum) = read(&durations);
         assert_eq!(buckets, [1, 1, 1]);
         assert!((sum - 2.002).abs() < 1e-6, "{sum}");

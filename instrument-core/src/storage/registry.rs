@@ -283,11 +283,13 @@ impl Registry {
             {
                 Shape::Summary
             }
-            Kind::Histogram => {
-                let bounds = self.buckets.get(name).unwrap_or(&self.default_buckets);
-                Shape::Histogram(Arc::clone(bounds))
-            }
+            Kind::Histogram => Shape::Histogram(self.bounds(name)),
         }
+    }
+
+    /// The bounds of the buckets of a histogram with that name.
+    pub(crate) fn bounds(&self, name: &str) -> Arc<Bounds> {
+        Arc::clone(self.buckets.get(name).unwrap_or(&self.default_buckets))
     }
 
     fn value(&self, shape: &Shape) -> Value {

@@ -8,9 +8,11 @@ use std::thread;
 
 use metrics::Recorder as _;
 
+use super::histogram::record_ticks;
 use super::{Options, Recorder, Registry};
 use crate::clock;
 use crate::exposition::{self, Format, Samples};
+use crate::metric::Kind;
 
 mod threads;
 
@@ -241,16 +243,20 @@ fn series_are_registered_while_pages_are_written() {
 #[test]
 fn a_handle_of_ours_and_one_of_the_facade_are_the_same_series() {
     let recorder = recorder(Options::default());
-    let ours = recorder.counter(&key("c", &[])).expect("nothing collides");
-    ours.add(2);
+    let ours = recorder.place(Kind::Counter, &key("c", &[]));
+    super::counter::add(ours.expect("nothing collides"), 2);
     counter(&recorder, "c").increment(1);
     assert_eq!(get(&recorder, "c"), 3.0);
-    let durations = recorder
-        .histogram(&key("h", &[]))
-        .expect("nothing collides");
-    durations.record_ticks(clock::ticks_in(0.25));
+    let durations = recorder.place(Kind::Histogram, &key("h", &[]));
+    let bounds = recorder.registry().bounds("h");
+    let ticks = clock::ticks_in(0.25);
+    record_ticks(durations.expect("nothing collides"), &bounds, ticks);
     histogram(&recorder, "h").record(0.25);
     assert_eq!(get(&recorder, "h_count"), 2.0);
     assert!((get(&recorder, "h_sum") - 0.5).abs() < 1e-8);
-    assert!(recorder.gauge(&key("c", &[])).is_none(), "it is a counter");
+    assert_eq!(
+        recorder.place(Kind::Gauge, &key("c", &[])),
+        None,
+        "it is a counter"
+    );
 }

@@ -3,16 +3,18 @@
 
 #![allow(dead_code, reason = "each test file reads what it needs")]
 
+use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::OnceLock;
 use std::task::{Context, Poll, Waker};
 
-use instrument_core::Exporter;
+use instrument_core::{Exporter, Samples};
 
 /// The installed exporter.
 pub(crate) fn exporter() -> &'static Exporter {
     static EXPORTER: OnceLock<Exporter> = OnceLock::new();
-    EXPORTER.get_or_init(|| instrument_core::install().unwrap_or_else(|error| panic!("{error}")))
+    EXPORTER
+        .get_or_init(|| instrument_core::install().expect("the metrics of a test do not conflict"))
 }
 
 /// A sample of the page.
@@ -22,7 +24,11 @@ pub(crate) fn sample(name: &str, labels: &[(&str, &str)]) -> Option<f64> {
 
 /// How many calls of `function` have ended in `ok`, `error`, `panic` and `cancelled`; `-` where it cannot end so.
 pub(crate) fn calls(module: &str, function: &str) -> String {
-    let samples = exporter().samples();
+    calls_in(&exporter().samples(), module, function)
+}
+
+/// The same, of a page that is read already.
+pub(crate) fn calls_in(samples: &Samples, module: &str, function: &str) -> String {
     let count = |outcome: &&str| {
         let labels = [
             ("module", module),

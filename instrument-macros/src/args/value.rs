@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::parse::{ParseStream, Parser};
-use syn::{Error, Expr, ExprLit, Ident, Lit, LitInt, Path, Token, parse_quote};
+use syn::{Error, Expr, ExprLit, Ident, Lit, LitInt, LitStr, Path, Token, parse_quote};
 
 use super::{LabelArg, OutcomeArg};
 use crate::names;
@@ -55,6 +55,11 @@ impl Buckets {
                 Some(word) => preset(word, &expr),
                 None => Ok(Self::Constant(expr)),
             },
+            Expr::Lit(literal) => {
+                let text =
+                    format!("K008: this is no list of buckets; {ACCEPTED}, all without quotes");
+                Err(Error::new_spanned(literal, text))
+            }
             Expr::Call(call) => ladder(call).map(|bounds| Self::Known(quote! { [#(#bounds),*] })),
             _ => Ok(Self::Constant(expr)),
         }
@@ -203,14 +208,20 @@ pub(super) fn outcome(input: ParseStream<'_>) -> Result<OutcomeArg, Error> {
 }
 
 pub(super) fn moment(input: ParseStream<'_>) -> Result<&'static str, Error> {
-    let word: Ident = input.call(syn::ext::IdentExt::parse_any)?;
+    let words = MOMENTS.map(|(name, _)| name);
+    let (span, all) = (input.span(), words.join("`, `"));
+    let word: Ident = input.call(syn::ext::IdentExt::parse_any).map_err(|_| {
+        Error::new(
+            span,
+            format!("K002: `on` is a word without quotes, one of `{all}`"),
+        )
+    })?;
     if let Some((_, constant)) = MOMENTS.iter().find(|(name, _)| word == name) {
         return Ok(constant);
     }
-    let words = MOMENTS.map(|(name, _)| name);
     let hint = match names::nearest(&word.to_string(), &words) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => format!("it is one of {}", words.join(", ")),
+        None => format!("it is one of `{all}`"),
     };
     Err(Error::new(
         word.span(),
@@ -218,14 +229,54 @@ pub(super) fn moment(input: ParseStream<'_>) -> Result<&'static str, Error> {
     ))
 }
 
+/// `help = "…"`.
+pub(super) fn help(input: ParseStream<'_>) -> Result<LitStr, Error> {
+    let help: LitStr = input.parse().map_err(|error| {
+        Error::new(
+            error.span(),
+            "K002: `help` is a text in quotes: `help = \"…\"`",
+        )
+    })?;
+    if help.value().trim().is_empty() {
+        let text = "K002: this `help` says nothing; leave it out, and the doc comment is taken";
+        return Err(Error::new(help.span(), text));
+    }
+    Ok(help)
+}
+
+/// `limit = 32`, or a constant.
+pub(super) fn limit(input: ParseStream<'_>) -> Result<Expr, Error> {
+    let limit: Expr = input.parse()?;
+    let whole =
+        |lit: &Lit| matches!(lit, Lit::Int(int) if int.base10_parse::<u32>().is_ok_and(|n| n > 0));
+    match &limit {
+        Expr::Lit(literal) if !whole(&literal.lit) => Err(Error::new_spanned(
+            &limit,
+            "K007: `limit` is the most sets of values that are told apart, a whole number above zero: `limit = 32`",
+        )),
+        _ => Ok(limit),
+    }
+}
+
+/// `crate = path`.
+pub(super) fn krate(input: ParseStream<'_>) -> Result<Path, Error> {
+    let span = input.span();
+    input.call(Path::parse_mod_style).map_err(|_| {
+        Error::new(
+            span,
+            "K002: `crate` is the path of instrument-core, without quotes: `crate = kit`",
+        )
+    })
+}
+
 /// `1/N`.
 pub(super) fn sample(input: ParseStream<'_>) -> Result<u32, Error> {
-    let one: LitInt = input.parse()?;
-    let of = input
-        .parse::<Token![/]>()
-        .and_then(|_| input.parse::<LitInt>());
     let text = "K002: `sample` is `1/N`, with N from 1 to 1000000: one call in N is timed";
-    let n = of.map_err(|error| Error::new(error.span(), text))?;
+    let parsed = input.parse::<LitInt>().and_then(|one| {
+        input.parse::<Token![/]>()?;
+        Ok((one, input.parse::<LitInt>()?))
+    });
+    let (one, n) = parsed.map_err(|error| Error::new(error.span(), text))?;
     match (one.base10_parse::<u32>(), n.base10_parse::<u32>()) {
         (Ok(1), Ok(n)) if (1..=1_000_000).contains(&n) => Ok(n),
         (Ok(1), _) => Err(Error::new(n.span(), text)),

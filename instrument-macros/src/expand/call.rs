@@ -1,7 +1,8 @@
 //! The guard, and the user's statements in it: as they are, in a closure, or in a future.
 
-use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
-use quote::{ToTokens, quote};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::spanned::Spanned;
 use syn::{FnArg, Type};
 
 use super::numbers::Numbers;
@@ -11,7 +12,14 @@ use crate::shape::{Shape, nameable};
 use crate::tokens::{assigns, hidden, mentions, reads};
 
 impl Context<'_> {
-    pub(super) fn call(&self, instruments: &[Instrument<'_>], body: &Group) -> TokenStream {
+    /// `statics` come after the guard where the user's statements stand beside it: a lint takes items of the user that
+    /// follow a statement for misplaced, but not behind generated ones.
+    pub(super) fn call(
+        &self,
+        instruments: &[Instrument<'_>],
+        body: &Group,
+        statics: &TokenStream,
+    ) -> TokenStream {
         let private = &self.private;
         let (ret, numbers) = (hidden("ret"), hidden("numbers"));
         let all = self.numbers(instruments, &ret, &numbers);
@@ -25,18 +33,20 @@ impl Context<'_> {
             Shape::Value(_)
                 if self.returns.maybe_future || asks && (self.returns.inspect || waits) =>
             {
-                self.returned(&all, &finish, &statements)
+                let returned = self.returned(&all, &finish, body);
+                quote! { #statics #returned }
             }
             Shape::Async(_) if asks => {
                 let (edge, hold) = (edge(&nameable(self.sig)), self.hold(&statements));
-                let future = quote! { async move { #edge #hold #statements } };
+                let block = inside(body, &quote! { #edge #hold #statements });
+                let future = quote! { async move #block };
                 let Some(allow) = self.allow_assignments(&statements) else {
                     let timed = self.timed(&all, &finish, &future);
-                    return quote! { #timed.await };
+                    return quote! { #statics #timed.await };
                 };
                 let name = hidden("future");
                 let timed = self.timed(&all, &finish, &name.to_token_stream());
-                quote! { #allow let #name = #future; #timed.await }
+                quote! { #statics #allow let #name = #future; #timed.await }
             }
             Shape::Value(_) | Shape::Async(_) => {
                 let Numbers {
@@ -44,14 +54,15 @@ impl Context<'_> {
                 } = &all;
                 let site = self.site_of(self.shape.is_async());
                 let call = hidden("call");
-                quote! { #before let #call = #private::enter(#site, [#(#at_entry),*]); #statements }
+                quote! { #before let #call = #private::enter(#site, [#(#at_entry),*]); #statics #statements }
             }
             Shape::Future(_) => {
                 let (hold, statements) = (self.hold(&statements), self.with_edge(&statements));
                 let future = quote! { #private::run(move || { #hold #statements }) };
-                self.timed(&all, &finish, &self.resolving(&future))
+                let timed = self.timed(&all, &finish, &self.resolving(&future));
+                quote! { #statics #timed }
             }
-            Shape::Boxed(_) => self.boxed(&all, &finish, body),
+            Shape::Boxed(_) => self.boxed(&all, &finish, body, statics),
         }
     }
 
@@ -102,13 +113,10 @@ impl Context<'_> {
     }
 
     /// A value that is looked at when it is there.
-    fn returned(
-        &self,
-        all: &Numbers,
-        finish: &TokenStream,
-        statements: &TokenStream,
-    ) -> TokenStream {
+    fn returned(&self, all: &Numbers, finish: &TokenStream, body: &Group) -> TokenStream {
+        let statements = &body.stream();
         let (private, ty, hold) = (&self.private, nameable(self.sig), self.hold(statements));
+        let block = inside(body, &quote! { #hold #statements });
         let Numbers {
             before, at_entry, ..
         } = all;
@@ -125,7 +133,7 @@ impl Context<'_> {
         quote! {
             #before
             let #call = #private::call(&__INSTRUMENT, [#(#at_entry),*], #is_future);
-            #allow let #ret = #private::run(move || -> #ty { #hold #statements });
+            #allow let #ret = #private::run(move || -> #ty #block);
             #[allow(unused_imports)]
             use #private::Settle as _;
             #private::Returned(#ret).settle(#call, #finish)
@@ -133,7 +141,13 @@ impl Context<'_> {
     }
 
     /// `-> Pin<Box<dyn Future>>`: a tail `Box::pin(future)` takes the measured future instead, in the same box.
-    fn boxed(&self, all: &Numbers, finish: &TokenStream, body: &Group) -> TokenStream {
+    fn boxed(
+        &self,
+        all: &Numbers,
+        finish: &TokenStream,
+        body: &Group,
+        statics: &TokenStream,
+    ) -> TokenStream {
         let private = &self.private;
         let Numbers {
             before, at_entry, ..
@@ -141,7 +155,7 @@ impl Context<'_> {
         let numbers = hidden("entry");
         let site = self.site_of(true);
         let timed = |future: &TokenStream| quote! { #private::Timed::new(#site, #numbers, #future, #finish) };
-        let entry = quote! { #before let #numbers = [#(#at_entry),*]; };
+        let entry = quote! { #before let #numbers = [#(#at_entry),*]; #statics };
         if let Some(Tail {
             before,
             path,
@@ -187,6 +201,13 @@ impl Context<'_> {
     }
 }
 
+/// A block where the user's body is, so that a missing end of it is told there; lints take it for generated.
+fn inside(body: &Group, tokens: &TokenStream) -> Group {
+    let mut block = Group::new(Delimiter::Brace, tokens.clone());
+    block.set_span(body.span().resolved_at(Span::mixed_site()));
+    block
+}
+
 /// An early return that is never taken: it tells the type of an async block, so that errors in the
 /// body are found where they are.
 fn edge(ty: &Type) -> TokenStream {
@@ -194,9 +215,11 @@ fn edge(ty: &Type) -> TokenStream {
         return TokenStream::new();
     }
     let edge = hidden("edge");
+    let span = ty.span().resolved_at(Span::mixed_site());
+    let end = quote_spanned! { span => return #edge; };
     quote! {
         #[allow(unreachable_code, clippy::all, clippy::pedantic, clippy::nursery)]
-        if false { let #edge: #ty = loop {}; return #edge; }
+        if false { let #edge: #ty = loop {}; #end }
     }
 }
 

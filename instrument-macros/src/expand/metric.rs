@@ -8,8 +8,9 @@ use syn::spanned::Spanned;
 use super::member::{Member, Role};
 use super::{Context, Instrument};
 use crate::args::Target;
-use crate::label::{Label, Part};
+use crate::label::{Label, Part, part_type};
 use crate::names;
+use crate::shape::is_generic;
 
 impl Context<'_> {
     /// One metric of the site, and how a call moves it.
@@ -147,14 +148,19 @@ impl Context<'_> {
             .unzip();
         if let (Some((part, name)), Some(returned)) = (part, self.shape.output()) {
             pats.push(name.to_token_stream());
-            types.push(match part {
-                Part::Ok => quote! { &<#returned as #private::ResultParts>::Ok },
-                Part::Err => quote! { &<#returned as #private::ResultParts>::Err },
-                Part::Ret => quote! { &#returned },
+            types.push(match (part, part_type(*part, returned)) {
+                // The rest of the type has no name outside the function.
+                (_, Some(written)) if is_generic(returned, self.sig) => quote! { &#written },
+                (Part::Ok, _) => quote! { &<#returned as #private::ResultParts>::Ok },
+                (Part::Err, _) => quote! { &<#returned as #private::ResultParts>::Err },
+                (Part::Ret, _) => quote! { &#returned },
             });
         }
         let span = expr.span().resolved_at(Span::mixed_site());
-        let values = quote_spanned! { span => #private::values_of_expression };
-        quote! { #values(|#[allow(unused_variables)] (#(#pats,)*): (#(#types,)*)| #private::marker(&(#expr))) }
+        quote_spanned! { span =>
+            #private::values_of_expression(
+                |#[allow(unused_variables)] (#(#pats,)*): (#(#types,)*)| #private::marker(&(#expr))
+            )
+        }
     }
 }

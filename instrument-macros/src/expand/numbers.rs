@@ -32,14 +32,18 @@ impl Context<'_> {
     ) -> Numbers {
         let mut all = Numbers::default();
         for one in instruments {
-            let (slot, texts) = (
+            let (slot, rows) = (
                 hidden(&format!("slot{}", one.index)),
-                hidden(&format!("texts{}", one.index)),
+                hidden(&format!("rows{}", one.index)),
             );
-            self.before(one, &slot, &texts, &mut all.before);
+            self.before(one, &slot, &rows, &mut all.before);
+            let mut next = 0;
             for member in &one.members {
                 if let Some((at, true)) = member.slot {
-                    all.at_entry.push(self.at_entry(one, member, &slot, &texts));
+                    let has_row = one.labels_of(member.role).any(Label::is_free);
+                    let row = has_row.then(|| quote! { #rows[#next] });
+                    next += usize::from(has_row);
+                    all.at_entry.push(self.at_entry(one, member, &slot, row));
                     all.at_end
                         .extend(self.at_end(one, member, ret, &quote! { #numbers[#at] }));
                 }
@@ -53,8 +57,8 @@ impl Context<'_> {
         all
     }
 
-    /// Evaluates each label expression once: the finite ones into `slot`, the free ones into `texts`.
-    fn before(&self, one: &Instrument<'_>, slot: &Ident, texts: &Ident, before: &mut TokenStream) {
+    /// Evaluates each label expression once: the finite ones into `slot`, the free ones into `rows`.
+    fn before(&self, one: &Instrument<'_>, slot: &Ident, rows: &Ident, before: &mut TokenStream) {
         let private = &self.private;
         let known = |label: &&Label| {
             matches!(
@@ -66,30 +70,49 @@ impl Context<'_> {
                 }
             )
         };
-        let single = one
-            .members
-            .iter()
-            .filter(|member| member.slot.is_some_and(|(_, first)| first))
-            .count()
-            == 1;
+        let with_slot = || {
+            one.members
+                .iter()
+                .filter(|member| member.slot.is_some_and(|(_, first)| first))
+        };
         let free: Vec<_> = one
             .labels
             .iter()
             .filter(|label| label.is_free())
             .map(|label| match label {
+                // A text without a size is Display behind one more reference.
                 Label::Value {
                     expr, part: None, ..
-                } => quote! { #private::text(&(#expr)) },
-                _ => quote! { #private::no_text() },
+                } => quote! { &&(#expr) },
+                _ => quote! { &#private::NO_TEXT },
             })
             .collect();
         if !free.is_empty() {
-            before.extend(quote! { let #texts = [#(#free),*]; });
+            let uses = with_slot().filter_map(|member| self.use_with_rows(one, member));
+            before.extend(
+                quote! { let #rows = #private::rows(&__INSTRUMENT, [#(#uses),*], &[#(#free),*]); },
+            );
         }
-        if !(single && free.is_empty()) && one.labels.iter().any(|label| known(&label)) {
+        if !(with_slot().count() == 1 && free.is_empty())
+            && one.labels.iter().any(|label| known(&label))
+        {
             let entry = self.entry_slot(one);
             before.extend(quote! { let #slot = #entry; });
         }
+    }
+
+    /// A use whose slots are in rows: which it is, how many of the texts it has, and how many values the labels have
+    /// that are sure to come: they are digits that are still missing.
+    fn use_with_rows(&self, one: &Instrument<'_>, member: &Member) -> Option<TokenStream> {
+        let (free, finite): (Vec<_>, Vec<_>) = one
+            .labels_of(member.role)
+            .partition(|label| label.is_free());
+        let missing = finite
+            .iter()
+            .filter(|label| label.part().is_some() && !one.may_be_none(label))
+            .map(|label| self.values(label));
+        let (index, free) = (member.index, free.len());
+        (free > 0).then(|| quote! { (#index, #free, 1 #(* #missing.len())*) })
     }
 
     /// The digits of the labels that are known at entry.
@@ -115,7 +138,7 @@ impl Context<'_> {
         one: &Instrument<'_>,
         member: &Member,
         slot: &Ident,
-        texts: &Ident,
+        row: Option<TokenStream>,
     ) -> TokenStream {
         let private = &self.private;
         let single = one
@@ -125,7 +148,6 @@ impl Context<'_> {
             .count()
             == 1;
         let labels: Vec<_> = one.labels_of(member.role).collect();
-        let free = labels.iter().filter(|label| label.is_free()).count();
         let has_entry = labels.iter().any(|label| {
             matches!(
                 label,
@@ -136,7 +158,7 @@ impl Context<'_> {
                 }
             )
         });
-        let mut number = match (has_entry, single && free == 0) {
+        let mut number = match (has_entry, single && row.is_none()) {
             (true, true) => self.entry_slot(one),
             (true, false) => slot.to_token_stream(),
             (false, _) => quote! { 0 },
@@ -148,16 +170,10 @@ impl Context<'_> {
             let values = self.values(label);
             number = quote! { #private::fold_none(#values, #number) };
         }
-        if free == 0 {
-            return number;
+        match row {
+            Some(row) => quote! { #number + #row },
+            None => number,
         }
-        // Labels that are sure to come are digits that are still missing.
-        let missing = labels
-            .iter()
-            .filter(|label| !label.is_free() && label.part().is_some() && !one.may_be_none(label));
-        let missing = missing.map(|label| self.values(label));
-        let index = member.index;
-        quote! { #number + #private::row(&__INSTRUMENT, #index, &#texts[..#free], 1 #(* #missing.len())*) }
     }
 
     /// The slot number with one more label.
@@ -230,7 +246,7 @@ impl Context<'_> {
                 return TokenStream::new();
             };
             let position = one.labels_of(member.role).filter(|label| label.is_free()).position(|other| std::ptr::eq(other, *label));
-            let set = quote! { #private::set_row(&__INSTRUMENT, #index, &mut #number, #position, #private::text(&(#expr))) };
+            let set = quote! { #private::set_row(&__INSTRUMENT, #index, &mut #number, #position, &&(#expr)) };
             let value = self.of_part(label.part_name(), ret, &set, &quote! { {} });
             quote! { #value; }
         });

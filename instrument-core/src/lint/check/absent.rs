@@ -15,7 +15,15 @@ impl Linter {
             let Some(series) = self.names.series(metric) else {
                 continue;
             };
-            let (code, text) = if let Some(label) = series.family.dynamic.first() {
+            let mut dynamic = series.family.dynamic.iter();
+            let label = match &awaited.chosen_by {
+                None => dynamic.next(),
+                Some(keys) => dynamic.find(|label| keys.contains(label)),
+            };
+            if label.is_none() && awaited.chosen_by.is_some() {
+                continue;
+            }
+            let (code, text) = if let Some(label) = label {
                 let text = format!(
                     "`{metric}` has a series only for each `{label}` that is configured; without one this alert is silent: add an alert on `absent({metric})`"
                 );

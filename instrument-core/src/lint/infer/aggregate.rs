@@ -6,6 +6,7 @@ use super::selector::unknown_label;
 use super::{Infer, bare};
 use crate::lint::code::Code;
 use crate::lint::labels::Labels;
+use crate::lint::names::nearest;
 use crate::lint::query::is_variable;
 use crate::lint::shape::{Flow, Shape};
 use crate::lint::unit::{Range, Unit};
@@ -47,7 +48,11 @@ impl Infer<'_> {
         } else {
             "without"
         };
-        for key in &modifier.labels().labels {
+        let keys = &modifier.labels().labels;
+        for key in keys {
+            if inner.foreign.is_some() && is_tolerated(key, modifier, &inner.labels) {
+                continue;
+            }
             if is_variable(key)
                 || inner.labels.can_have(key)
                 || inner.is_scalar()
@@ -60,7 +65,7 @@ impl Infer<'_> {
                 _ => format!("`{word}`: what is aggregated here"),
             };
             let text = unknown_label(&what, &inner.labels, key);
-            let list = modifier.labels().labels.join(",");
+            let list = keys.join(",");
             self.mark(
                 Code::UnknownLabel,
                 [format!("{word}({list})"), key.clone()],
@@ -68,6 +73,14 @@ impl Infer<'_> {
             );
         }
     }
+}
+
+/// Rule sets for many setups name labels that only some of them have: dropping one that is not there changes nothing,
+/// and neither does keeping it beside one that is.
+fn is_tolerated(key: &str, modifier: &LabelModifier, labels: &Labels) -> bool {
+    let mut others = modifier.labels().labels.iter();
+    let is_misspelt = nearest(key, labels.keys().into_iter()).is_some();
+    !modifier.is_include() || others.any(|other| labels.can_have(other)) && !is_misspelt
 }
 
 fn grouped(modifier: Option<&LabelModifier>, labels: &Labels) -> Labels {

@@ -16,8 +16,11 @@ use result::{matched, mirrored, number_with, scalars, with_number};
 impl Infer<'_> {
     pub(super) fn binary(&mut self, binary: &BinaryExpr) -> Shape {
         let left = self.shape(&binary.lhs);
-        let right = self.shape(&binary.rhs);
         let op = binary.op.to_string();
+        let outer = self.is_condition;
+        self.is_condition |= matches!(op.as_str(), "and" | "unless");
+        let right = self.shape(&binary.rhs);
+        self.is_condition = outer;
         let compares = binary.op.is_comparison_operator();
         if compares || op == "-" || op == "+" {
             self.units(binary, &left, &right);

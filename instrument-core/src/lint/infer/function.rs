@@ -62,6 +62,13 @@ impl Infer<'_> {
             Flow::Rate => Some("is a rate already; use it as it is, or `avg_over_time`"),
             _ => None,
         };
+        if inner.flow == Flow::Counter && inner.aggregated {
+            let text = format!(
+                "`{name}` of counters of `{}` that were added up goes wrong when one of them restarts; add up their rates",
+                inner.name()
+            );
+            self.mark(Code::RawCounter, spellings(&Expr::Call(call.clone())), text);
+        }
         if let Some(why) = why {
             let text = format!("`{name}` of `{}`, which {why}", inner.name());
             self.mark(
@@ -131,9 +138,9 @@ impl Infer<'_> {
         let [level, vector] = args else {
             return Shape::unknown();
         };
-        self.shape(level);
+        let level = self.shape(level).number;
         let inner = self.shape(vector);
-        self.quantile_faults(call, &inner);
+        self.quantile_faults(call, level, &inner);
         let top = inner.buckets.last().copied().unwrap_or(f64::INFINITY);
         let low = if inner.buckets.first().is_some_and(|edge| *edge > 0.0) {
             0.0
@@ -154,9 +161,16 @@ impl Infer<'_> {
         }
     }
 
-    fn quantile_faults(&mut self, call: &Call, inner: &Shape) {
+    fn quantile_faults(&mut self, call: &Call, level: Option<f64>, inner: &Shape) {
         let whole = Expr::Call(call.clone());
         let name = inner.name().to_owned();
+        if let Some(level) = level.filter(|level| !(0.0..=1.0).contains(level)) {
+            let text = format!(
+                "the level {level} is not between 0 and 1; did you mean {}?",
+                level / 100.0
+            );
+            self.mark(Code::Quantile, spellings(&whole), text);
+        }
         let known = inner.metric.is_some() && !inner.labels.open;
         if known && !inner.labels.can_have("le") {
             let fault = if inner.bucket_series {
@@ -169,7 +183,7 @@ impl Infer<'_> {
                 )
             };
             self.mark(Code::Quantile, spellings(&whole), fault);
-        } else if known && !inner.aggregated {
+        } else if known && !inner.aggregated && !self.is_meant_for_each(inner) {
             let text = format!(
                 "a quantile for each series of `{name}` on its own; sum the buckets first: `histogram_quantile(…, sum by (le) (rate({name}[…])))`"
             );
@@ -181,6 +195,13 @@ impl Infer<'_> {
             );
             self.mark(Code::RawCounter, spellings(&whole), text);
         }
+    }
+
+    /// Someone else's histogram without labels of its own has one series a target, and a quantile for each target is as
+    /// sound as one for all. With labels, the alert's text tells whether it is about one value of them.
+    fn is_meant_for_each(&self, inner: &Shape) -> bool {
+        let own = inner.foreign.as_ref();
+        own.is_some_and(|own| own.iter().all(|key| self.told.contains(key)))
     }
 
     fn absence(&mut self, args: &[&Expr]) -> Shape {

@@ -96,6 +96,14 @@ impl Infer<'_> {
                 Rc::from(family.buckets.as_slice())
             },
             bucket_series: series.part == Part::Bucket,
+            foreign: (family.origin == Origin::External).then(|| {
+                family
+                    .labels
+                    .keys()
+                    .into_iter()
+                    .map(str::to_owned)
+                    .collect()
+            }),
             ..Shape::default()
         }
     }

@@ -4,7 +4,7 @@ use promql_parser::parser::{BinaryExpr, Expr};
 
 use crate::lint::code::Code;
 use crate::lint::infer::function::edges;
-use crate::lint::infer::{Infer, spellings};
+use crate::lint::infer::{Infer, bare, spellings};
 use crate::lint::shape::{Flow, Shape};
 use crate::lint::unit::{Range, Unit};
 
@@ -61,7 +61,11 @@ impl Infer<'_> {
         } else if never {
             let text = format!("`{op} {number}` is never true: {}", why_never(vector));
             self.mark(Code::NeverTrue, needles(), text);
-        } else if vector.flow == Flow::Counter && !(op == "==" && number == 0.0) {
+        } else if let Some(text) = between_edges(binary, vector, number) {
+            self.mark(Code::BetweenEdges, needles(), text);
+        } else if vector.flow == Flow::Counter
+            && !(number == 0.0 && (op == "==" || self.is_condition))
+        {
             let name = vector.name();
             let text = format!(
                 "the counter `{name}` is compared as it stands, so this depends on the last restart; use `increase({name}[…])` or `rate`"
@@ -69,6 +73,26 @@ impl Infer<'_> {
             self.mark(Code::RawCounter, needles(), text);
         }
     }
+}
+
+/// A quantile of our own histogram, held against a number that no bucket counts up to.
+fn between_edges(binary: &BinaryExpr, vector: &Shape, number: f64) -> Option<String> {
+    let is_quantile =
+        matches!(bare(&binary.lhs), Expr::Call(call) if call.func.name == "histogram_quantile");
+    if !is_quantile || vector.foreign.is_some() {
+        return None;
+    }
+    let above = vector.buckets.iter().position(|edge| *edge >= number)?;
+    let (below, edge) = (
+        vector.buckets.get(above.checked_sub(1)?)?,
+        vector.buckets[above],
+    );
+    ((edge - number).abs() > 1e-12 * edge).then(|| {
+        format!(
+            "{number} is no bucket edge of `{}`, so whether the quantile passes it is guessed between {below} and {edge}",
+            vector.name()
+        )
+    })
 }
 
 /// What passed a filter is no longer the whole counter.
@@ -101,6 +125,12 @@ fn why_never(vector: &Shape) -> String {
         "; a comparison keeps the value of its left side"
     };
     format!("what is compared is {values}{hint}")
+}
+
+/// Hours of seconds that are whole thousands, but no whole hours: nobody thinks of a time so.
+fn is_odd_for_seconds(number: f64) -> bool {
+    let divides = |by: f64| (number / by).fract() == 0.0;
+    number >= 10_000.0 && divides(1_000.0) && !divides(3_600.0)
 }
 
 /// Without the last bit by which an open end differs from its limit.
@@ -138,6 +168,9 @@ fn unit_fault(vector: &Shape, number: f64) -> Option<String> {
                 && number >= LONG_FOR_A_LATENCY
                 && SHORT_LIVED.iter().any(|word| name.contains(word)) =>
         {
+            says(&format!("milliseconds: did you mean {}?", number / 1e3))
+        }
+        Unit::Seconds if top.is_none() && is_odd_for_seconds(number) => {
             says(&format!("milliseconds: did you mean {}?", number / 1e3))
         }
         Unit::Milliseconds

@@ -1,0 +1,1 @@
+//! The shapes are in `tests/shapes`.

@@ -71,6 +71,7 @@ pub mod shutdown;
 mod site;
 mod step;
 mod storage;
+pub mod testing;
 mod texts;
 
 pub use catalogue::{

@@ -37,6 +37,9 @@ metrics! {
     static STEP: Histogram<(status: Status)> = "declared_step_seconds", buckets = [60.0];
     /// Far too many.
     static MANY: Gauge<(n: configured)> = "declared_many";
+    /// In other builds only.
+    #[cfg(any())]
+    static ABSENT: Gauge<(of: Missing)> = "declared_absent";
 }
 
 #[test]
@@ -177,6 +180,7 @@ fn guards_hold_a_gauge_and_time_a_step() {
         assert_eq!((open("success"), open("failure")), (Some(2.0), Some(-1.5)));
     }
     assert_eq!(open("success"), Some(0.0));
+    assert!(exporter().catalogue().family("declared_absent").is_none());
     drop(STEP.time(Status::Success));
     assert_eq!(
         sample(

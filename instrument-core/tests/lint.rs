@@ -238,6 +238,7 @@ fn unreadable_input_exits_with_2_and_names_file_and_line() {
     let output = program(&["--catalogue", "known/none.json", "clean/redis.yml"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("cannot read known/none.json"));
+    assert!(output.stdout.is_empty(), "all would be unknown");
     let output = program(&["--external", "clean/redis.yml", "clean/redis.yml"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(

@@ -197,8 +197,10 @@ impl Declaration {
         // All of the call is spanned on the name, so that conflicts point at its line and not at that of `metrics!`.
         let alias = Ident::new("__instrument", name.span());
         let place = quote_spanned! { name.span() => #alias::Place::here() };
+        let cfgs = attrs.iter().filter(|attr| attr.path().is_ident("cfg"));
         let submit = cfg!(feature = "record").then(|| {
             quote! {
+                #(#cfgs)*
                 const _: () = {
                     use #private as #alias;
                     #private::submit! { #private::Registration::Declared(#name.metric(), #place) }

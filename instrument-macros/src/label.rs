@@ -252,7 +252,7 @@ fn needs_no_type(
         || returned.is_some_and(|ty| is_generic(ty, sig));
     if hidden {
         let text = format!(
-            "K006: the type of this label cannot be found, as it depends on `self` or on a generic type; write `{key}: Type = …`"
+            "K006: the type of this label cannot be found, as it depends on `self` or on a generic type; write `{key}: Type = …` in `labels(…)`"
         );
         return Err(Error::new_spanned(expr, text));
     }

@@ -9,7 +9,7 @@ use syn::{
 };
 
 use crate::args::{Classifier, OutcomeArg};
-use crate::tokens::{idents, mentions, without_lifetimes};
+use crate::tokens::{beginnings, mentions, without_lifetimes};
 
 /// What a call of the function is.
 pub(crate) enum Shape {
@@ -169,7 +169,7 @@ pub(crate) fn is_generic(ty: &Type, sig: &Signature) -> bool {
             syn::GenericParam::Lifetime(_) => String::new(),
         })
         .collect();
-    idents(&ty.to_token_stream()).iter().any(|ident| {
+    beginnings(&ty.to_token_stream()).iter().any(|ident| {
         let word = ident.to_string();
         let looks_generic = word.len() <= 2
             && word.starts_with(|c: char| c.is_ascii_uppercase())

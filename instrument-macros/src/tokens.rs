@@ -16,6 +16,29 @@ pub(crate) fn idents(tokens: &TokenStream) -> Vec<Ident> {
     all
 }
 
+/// The identifiers that begin a path and take no arguments: only such can be a generic.
+pub(crate) fn beginnings(tokens: &TokenStream) -> Vec<Ident> {
+    let tokens: Vec<TokenTree> = tokens.clone().into_iter().collect();
+    let is = |at: Option<usize>, wanted: char| {
+        let token = at.and_then(|at| tokens.get(at));
+        matches!(token, Some(TokenTree::Punct(punct)) if punct.as_char() == wanted)
+    };
+    let mut all = Vec::new();
+    for (at, token) in tokens.iter().enumerate() {
+        match token {
+            TokenTree::Group(group) => all.extend(beginnings(&group.stream())),
+            TokenTree::Ident(ident) => {
+                let inside = is(at.checked_sub(1), ':') && is(at.checked_sub(2), ':');
+                if !inside && !is(Some(at + 1), '<') {
+                    all.push(ident.clone());
+                }
+            }
+            _ => {}
+        }
+    }
+    all
+}
+
 pub(crate) fn mentions(tokens: &impl ToTokens, word: &str) -> bool {
     idents(&tokens.to_token_stream())
         .iter()
@@ -106,6 +129,15 @@ fn forget_lifetimes(tokens: TokenStream, known: &[String]) -> TokenStream {
         out.extend([token]);
     }
     out
+}
+
+/// The tokens of a path, all at one place: an error about what it names is told there.
+pub(crate) fn placed(path: &TokenStream, span: Span) -> TokenStream {
+    let place = |mut token: TokenTree| {
+        token.set_span(span);
+        token
+    };
+    path.clone().into_iter().map(place).collect()
 }
 
 /// An identifier that the user's code cannot see.

@@ -31,11 +31,11 @@ fn told(name: &str, format: &str) -> String {
     text(output.stdout)
 }
 
-fn catalogue(name: &str) -> Value {
+pub(crate) fn catalogue(name: &str) -> Value {
     serde_json::from_str(&told(name, "json")).expect("it is JSON")
 }
 
-fn names(catalogue: &Value) -> Vec<&str> {
+pub(crate) fn names(catalogue: &Value) -> Vec<&str> {
     let metrics = catalogue["metrics"].as_array().expect("a list");
     metrics
         .iter()

@@ -228,6 +228,28 @@ fn a_restart_after_kill_9_does_not_start_a_tick_again() {
 }
 
 #[test]
+fn a_daily_run_that_died_is_made_again_and_says_what_is_unknown() {
+    let lab = Lab::new("lab-died", "");
+    let tick = "2026-11-27T23:00:00Z";
+    let state = serde_json::json!({
+        "claim": {"tick": tick, "attempts": 1}, "ticks": [tick], "effects": {"2026-11-27": "begun"},
+    });
+    fs::create_dir_all(lab.path("thunes.state")).unwrap();
+    lab.file("thunes.state/daily_summary.json", &state.to_string());
+    let good = [("job", "daily_summary"), ("outcome", "success")];
+    for runs in [1.0, 0.0] {
+        let mut scheduler = lab.start(&[]);
+        let addr = scheduler.metrics_addr();
+        wait_for_value(&addr, "job_runs_total", &good, runs);
+        scheduler.signal("TERM");
+        assert!(scheduler.ended().success());
+        let log = scheduler.log();
+        let told = log.contains("summary of 2026-11-27 (retried") && log.contains("unknown");
+        assert_eq!(told, runs > 0.0, "{log}");
+    }
+}
+
+#[test]
 fn a_look_at_the_lab_ends_with_a_code_for_scripts() {
     let lab = Lab::new("lab-check", "[lab]\nroot = \".\"\n");
     lab.script("git", "exit 0");

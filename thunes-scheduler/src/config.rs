@@ -148,6 +148,9 @@ impl Settings {
             if jobs.iter().any(|known| known.name == job.name) {
                 return Err(table.twice("name", job.name));
             }
+            if job.name == LAB_JOB && lab.is_none() {
+                return Err(table.lacks("name", "a table [lab] for this job"));
+            }
             jobs.push(job);
         }
         Ok(Self { lab, jobs })

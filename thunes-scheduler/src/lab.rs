@@ -7,6 +7,7 @@ mod damping;
 mod definition;
 mod expansion;
 mod http;
+mod jsonc;
 mod junit;
 mod report;
 mod script;
@@ -228,7 +229,11 @@ impl Lab {
     fn read_files(&mut self) -> u64 {
         let paths = &self.context.settings.mcp_files;
         self.files.retain(|path, _| paths.contains(path));
-        let mut errors = 0;
+        let root = &self.context.settings.root;
+        let mut errors = u64::from(!root.is_dir());
+        if errors > 0 {
+            tracing::error!("the LAB's root {} is no folder", root.display());
+        }
         for path in paths {
             let now = stamp(path);
             let known = self.files.get(path);

@@ -90,20 +90,6 @@ async fn grandchildren_that_hold_the_pipes_delay_no_result_and_do_not_outlive_it
 }
 
 #[tokio::test]
-async fn a_flood_on_standard_error_is_swallowed() {
-    let lab = Workspace::new("flood");
-    lab.script(
-        "floods",
-        "head -c 1000000000 /dev/zero | tr '\\0' x >&2; echo >&2; echo the end >&2; exit 3",
-    );
-    let report = lab
-        .open("script_timeout = \"60s\"\nbound = \"60s\"")
-        .sweep()
-        .await;
-    assert_eq!(lab.server(&report, "floods").detail, "exit 3: the end");
-}
-
-#[tokio::test]
 async fn the_bound_of_a_sweep_ends_what_its_own_limit_has_not() {
     let lab = Workspace::new("bound");
     lab.script("hangs", "sleep 600");

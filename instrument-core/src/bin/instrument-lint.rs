@@ -84,19 +84,26 @@ fn lint(arguments: &Arguments) -> (Report, Vec<FileError>) {
         target_labels: arguments.target_label.clone(),
     });
     let mut refused = Vec::new();
-    let kinds: [(&[PathBuf], Adder); 3] = [
-        (&arguments.catalogue, Linter::catalogue),
-        (&arguments.external, Linter::external),
-        (&arguments.files, Linter::file),
+    let kinds: [(&[PathBuf], Adder, bool); 3] = [
+        (&arguments.catalogue, Linter::catalogue, true),
+        (&arguments.external, Linter::external, true),
+        (&arguments.files, Linter::file, false),
     ];
-    for (paths, add) in kinds {
-        refused.extend(
-            paths
-                .iter()
-                .filter_map(|path| take(&mut linter, path, add).err()),
-        );
+    let mut all_known = true;
+    for (paths, add, is_of_names) in kinds {
+        let faults: Vec<_> = paths
+            .iter()
+            .filter_map(|path| take(&mut linter, path, add).err())
+            .collect();
+        // Without its names, everything that uses them would be a finding.
+        all_known &= faults.is_empty() || !is_of_names;
+        refused.extend(faults);
     }
-    (linter.finish(), refused)
+    if all_known {
+        (linter.finish(), refused)
+    } else {
+        (Report::default(), refused)
+    }
 }
 
 type Adder = fn(&mut Linter, &str, &str) -> Result<(), InputError>;

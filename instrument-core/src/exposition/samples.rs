@@ -39,6 +39,15 @@ impl Samples {
             .sum()
     }
 
+    /// Every series of that name, with its labels by key.
+    pub(crate) fn of<'a>(
+        &'a self,
+        name: &'a str,
+    ) -> impl Iterator<Item = (&'a [(String, String)], f64)> {
+        let all = self.0.iter().filter(move |((other, _), _)| other == name);
+        all.map(|((_, labels), value)| (labels.as_slice(), *value))
+    }
+
     /// How many series have that name.
     #[must_use]
     pub fn series(&self, name: &str) -> usize {

@@ -23,11 +23,12 @@ pub(crate) fn read(source: &Source) -> Result<Vec<(Family, usize)>, InputError> 
         let at = root.get("schema").map_or(root.at, |schema| schema.at);
         return Err(wrong(at, "`schema` to be 1"));
     }
-    let metrics = root
-        .get("metrics")
-        .ok_or_else(|| wrong(root.at, "a list `metrics`"))?;
+    let metrics = root.get("metrics");
+    let at = metrics.map_or(root.at, |metrics| metrics.at);
+    let Some(Value::List(metrics)) = metrics.map(|metrics| &metrics.value) else {
+        return Err(wrong(at, "a list `metrics`"));
+    };
     metrics
-        .items()
         .iter()
         .map(|metric| family(source, metric))
         .collect()
@@ -52,10 +53,7 @@ fn family(source: &Source, metric: &Node) -> Result<(Family, usize), InputError>
             )
         })?;
     let (labels, dynamic) = labels(source, metric)?;
-    let buckets = metric
-        .items_of("buckets")
-        .iter()
-        .filter_map(|edge| edge.text()?.parse::<f64>().ok());
+    let buckets = buckets(source, metric)?.into_iter();
     let family = Family {
         name: text.to_owned(),
         kind,
@@ -68,10 +66,36 @@ fn family(source: &Source, metric: &Node) -> Result<(Family, usize), InputError>
     Ok((family, name.at))
 }
 
+/// The list under a key; none, if it is not there or `null`.
+fn list<'a>(
+    source: &Source,
+    metric: &'a Node,
+    key: &str,
+    expected: &'static str,
+) -> Result<&'a [Node], InputError> {
+    match metric.get(key) {
+        None => Ok(&[]),
+        Some(node) if node.text() == Some("null") => Ok(&[]),
+        Some(node) => match &node.value {
+            Value::List(items) => Ok(items),
+            _ => Err(InputError::field(source, node.at, expected)),
+        },
+    }
+}
+
+fn buckets(source: &Source, metric: &Node) -> Result<Vec<f64>, InputError> {
+    let expected = "`buckets` to be a list of numbers, or null";
+    let edges = list(source, metric, "buckets", expected)?.iter();
+    let number = |edge: &Node| edge.text()?.parse().ok();
+    edges
+        .map(|edge| number(edge).ok_or_else(|| InputError::field(source, edge.at, expected)))
+        .collect()
+}
+
 fn labels(source: &Source, metric: &Node) -> Result<(Labels, BTreeSet<String>), InputError> {
     let mut labels = Labels::default();
     let mut dynamic = BTreeSet::new();
-    for label in metric.items_of("labels") {
+    for label in list(source, metric, "labels", "`labels` to be a list")? {
         let key = label
             .text_of("key")
             .ok_or_else(|| InputError::field(source, label.at, "a label to have a `key`"))?;
@@ -119,6 +143,22 @@ mod tests {
             catalogue("{\"schema\": 1, \"metrics\": [\n{\"name\": \"x\", \"kind\": \"meter\"}]}")
                 .expect_err("wrong");
         assert!(error.to_string().starts_with("c.json:2:"), "{error}");
+    }
+
+    #[test]
+    fn what_is_no_list_is_refused_by_name() {
+        let of = |field: &str| {
+            let text = format!(
+                r#"{{"schema": 1, "metrics": [{{"name": "x", "kind": "histogram", {field}}}]}}"#
+            );
+            catalogue(&text).expect_err("wrong").to_string()
+        };
+        assert!(of(r#""labels": {"a": 1}"#).ends_with("expected `labels` to be a list"));
+        assert!(
+            of(r#""buckets": ["a"]"#)
+                .ends_with("expected `buckets` to be a list of numbers, or null")
+        );
+        assert!(catalogue(r#"{"schema": 1, "metrics": 5}"#).is_err());
     }
 
     #[test]

@@ -58,17 +58,9 @@ pub(crate) fn read(number: usize, root: &Node, scrape: f64) -> Option<Dashboard>
     {
         reader.variable(variable);
     }
-    for annotation in model
-        .path(&["annotations", "list"])
-        .into_iter()
-        .flat_map(Node::items)
-    {
-        let expr = annotation
-            .get("expr")
-            .or_else(|| annotation.path(&["target", "expr"]));
-        if let Some(expr) = expr.filter(|_| is_prometheus(annotation)) {
-            reader.push(expr, Purpose::Other);
-        }
+    let annotations = model.path(&["annotations", "list"]);
+    for annotation in annotations.into_iter().flat_map(Node::items) {
+        reader.annotation(annotation);
     }
     Some(Dashboard {
         queries: reader.queries,
@@ -181,6 +173,15 @@ impl Reader {
                 let legend = placed(target.get("legendFormat"));
                 self.push(expr, Purpose::Panel { unit, legend });
             }
+        }
+    }
+
+    fn annotation(&mut self, annotation: &Node) {
+        let expr = annotation
+            .get("expr")
+            .or_else(|| annotation.path(&["target", "expr"]));
+        if let Some(expr) = expr.filter(|_| is_prometheus(annotation)) {
+            self.push(expr, Purpose::Other);
         }
     }
 

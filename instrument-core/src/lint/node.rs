@@ -218,16 +218,37 @@ impl<'a> YamlReader<'a> {
     }
 
     fn map(&mut self) -> Result<Vec<(String, Node)>, InputError> {
-        let mut entries = Vec::new();
+        let mut entries: Vec<(String, Node)> = Vec::new();
+        let mut merged = Vec::new();
         loop {
             let key = match self.inner()? {
-                (Event::MappingEnd | Event::StreamEnd, _) => return Ok(entries),
+                (Event::MappingEnd | Event::StreamEnd, _) => break,
                 (event, span) => self.node(event, span)?,
             };
             let (event, span) = self.inner()?;
             let value = self.node(event, span)?;
-            entries.push((key.text().unwrap_or_default().to_owned(), value));
+            let text = key.text().unwrap_or_default();
+            if text == "<<" {
+                merged.extend(
+                    value
+                        .entries()
+                        .iter()
+                        .chain(value.items().iter().flat_map(Node::entries))
+                        .cloned(),
+                );
+            } else if entries.iter().any(|(known, _)| known == text) {
+                return Err(InputError::field(self.source, key.at, "each key once"));
+            } else {
+                entries.push((text.to_owned(), value));
+            }
         }
+        // What is written out holds, then what was merged first.
+        for (key, value) in merged {
+            if !entries.iter().any(|(known, _)| *known == key) {
+                entries.push((key, value));
+            }
+        }
+        Ok(entries)
     }
 }
 
@@ -260,6 +281,16 @@ mod tests {
             .expect("valid")
             .remove(0);
         assert_eq!(node.items_of("b").len(), 2);
+    }
+
+    #[test]
+    fn a_merge_brings_what_is_not_written_out_and_a_key_stands_once() {
+        let text = "a: &x {k: 1, l: 2}\nb: {<<: *x, k: 3}\n";
+        let node = yaml(&source(text)).expect("valid").remove(0);
+        let b = node.get("b").expect("it is there");
+        assert_eq!((b.text_of("k"), b.text_of("l")), (Some("3"), Some("2")));
+        let error = yaml(&source("a: 1\nb: 2\na: 3\n")).expect_err("twice");
+        assert_eq!(error.to_string(), "file:3:1: expected each key once");
     }
 
     #[test]

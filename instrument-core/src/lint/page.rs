@@ -48,19 +48,8 @@ fn gather<'a>(
         let (count, keys) = seen.entry(base).or_default();
         *count += 1;
         for (key, value) in labels {
-            match key {
-                "le" if kind == Kind::Histogram => {
-                    let edge = value.parse().ok().filter(|edge: &f64| edge.is_finite());
-                    family
-                        .buckets
-                        .extend(edge.filter(|edge| !family.buckets.contains(edge)));
-                }
-                "quantile" if kind == Kind::Summary => {}
-                _ if value.is_empty() => family.labels.add(key, false),
-                _ => {
-                    *keys.entry(key.to_owned()).or_default() += 1;
-                    family.labels.add(key, false);
-                }
+            if take_label(family, key, &value) {
+                *keys.entry(key.to_owned()).or_default() += 1;
             }
         }
     }
@@ -81,6 +70,21 @@ fn gather<'a>(
         }
     }
     families.into_values().collect()
+}
+
+/// Adds a label of a sample to its family; whether it is one that other samples may have as well.
+fn take_label(family: &mut Family, key: &str, value: &str) -> bool {
+    match key {
+        "le" if family.kind == Kind::Histogram => {
+            let edge = value.parse().ok().filter(|edge: &f64| edge.is_finite());
+            let edge = edge.filter(|edge| !family.buckets.contains(edge));
+            family.buckets.extend(edge);
+            return false;
+        }
+        "quantile" if family.kind == Kind::Summary => return false,
+        _ => family.labels.add(key, false),
+    }
+    !value.is_empty()
 }
 
 /// The family that a sample belongs to, under the name that a query uses.

@@ -1,7 +1,7 @@
 //! Prometheus' rule files, and what its configuration says of targets.
 
 use super::InputError;
-use super::node::Node;
+use super::node::{Node, Value};
 use super::query::Query;
 use super::source::Source;
 
@@ -34,9 +34,12 @@ pub(crate) fn rules(number: usize, source: &Source, root: &Node) -> Result<Vec<R
     let groups = root
         .get("groups")
         .or_else(|| root.path(&["spec", "groups"]));
-    for group in groups.into_iter().flat_map(Node::items) {
+    for group in groups.map_or(Ok(&[][..]), |groups| {
+        list(source, groups, "`groups` to be a list")
+    })? {
         let interval = group.text_of("interval").and_then(seconds);
-        for rule in group.items_of("rules") {
+        let rules_of = group.get("rules");
+        for rule in rules_of.map_or(Ok(&[][..]), |all| list(source, all, "`rules` to be a list"))? {
             let wrong = |expected| InputError::field(source, rule.at, expected);
             let expr = rule
                 .get("expr")
@@ -56,6 +59,19 @@ pub(crate) fn rules(number: usize, source: &Source, root: &Node) -> Result<Vec<R
         }
     }
     Ok(rules)
+}
+
+/// The elements of what must be a list, or nothing.
+fn list<'a>(
+    source: &Source,
+    node: &'a Node,
+    expected: &'static str,
+) -> Result<&'a [Node], InputError> {
+    match &node.value {
+        Value::List(items) => Ok(items),
+        Value::Text(text) if text.is_empty() || text == "~" || text == "null" => Ok(&[]),
+        _ => Err(InputError::field(source, node.at, expected)),
+    }
 }
 
 fn pieces(map: Option<&Node>) -> Vec<Piece> {

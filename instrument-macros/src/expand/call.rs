@@ -159,11 +159,14 @@ impl Context<'_> {
         if let Some(Tail {
             before,
             path,
+            span,
             future,
         }) = Tail::of(&body.stream())
         {
             let timed = timed(&self.resolving(&self.with_edge(&future)));
-            return quote! { #entry #before #path(#timed) };
+            let mut args = Group::new(Delimiter::Parenthesis, timed);
+            args.set_span(span);
+            return quote! { #entry #before #path #args };
         }
         let (ty, statements) = (nameable(self.sig), body.stream());
         let hold = self.hold(&statements);
@@ -216,7 +219,8 @@ fn edge(ty: &Type) -> TokenStream {
     }
     let edge = hidden("edge");
     let span = ty.span().resolved_at(Span::mixed_site());
-    let end = quote_spanned! { span => return #edge; };
+    let value = Ident::new("edge", span);
+    let end = quote_spanned! { span => return #value; };
     quote! {
         #[allow(unreachable_code, clippy::all, clippy::pedantic, clippy::nursery)]
         if false { let #edge: #ty = loop {}; #end }
@@ -274,6 +278,8 @@ impl Context<'_> {
 struct Tail {
     before: TokenStream,
     path: TokenStream,
+    /// Of the parentheses.
+    span: Span,
     future: TokenStream,
 }
 
@@ -317,6 +323,7 @@ impl Tail {
         Some(Self {
             before,
             path,
+            span: args.span(),
             future,
         })
     }

@@ -11,6 +11,7 @@ use crate::args::Target;
 use crate::label::{Label, Part, part_type};
 use crate::names;
 use crate::shape::is_generic;
+use crate::tokens::placed;
 
 impl Context<'_> {
     /// One metric of the site, and how a call moves it.
@@ -157,6 +158,7 @@ impl Context<'_> {
             });
         }
         let span = expr.span().resolved_at(Span::mixed_site());
+        let private = placed(private, span);
         quote_spanned! { span =>
             #private::values_of_expression(
                 |#[allow(unused_variables)] (#(#pats,)*): (#(#types,)*)| #private::marker(&(#expr))

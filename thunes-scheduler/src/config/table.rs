@@ -1,5 +1,6 @@
 //! Tables of the configuration file, read by hand: only so does every error know its line.
 
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
 
@@ -11,6 +12,9 @@ use super::{ConfigError, Place};
 
 /// Names that look less alike than this are no suggestion.
 const ALIKE: f64 = 0.75;
+
+/// The times that are accepted: a shorter one would keep a core busy, a longer one is a mistake.
+const TIMES: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_hours(365 * 24);
 
 /// A file and its text.
 pub(super) struct File<'a> {
@@ -119,9 +123,12 @@ impl<'f, 'a> Table<'f, 'a> {
     pub(super) fn texts(&self, key: &'static str) -> Result<Vec<&'f str>, ConfigError> {
         let read = |value: &'f DeValue<'a>| {
             let values = value.as_array()?.iter();
-            values.map(|value| value.get_ref().as_str()).collect()
+            let filled = |text: &&str| !text.is_empty();
+            values
+                .map(|value| value.get_ref().as_str().filter(filled))
+                .collect()
         };
-        let texts = self.value(key, "a list of texts", read)?;
+        let texts = self.value(key, "a list of texts that are not empty", read)?;
         Ok(texts.unwrap_or_default())
     }
 
@@ -141,13 +148,12 @@ impl<'f, 'a> Table<'f, 'a> {
     pub(super) fn duration(&self, key: &'static str) -> Result<Option<Duration>, ConfigError> {
         let read = |value: &DeValue<'_>| {
             let time: SignedDuration = value.as_str()?.parse().ok()?;
-            Duration::try_from(time).ok().filter(|time| !time.is_zero())
+            Duration::try_from(time)
+                .ok()
+                .filter(|time| TIMES.contains(time))
         };
-        self.value(
-            key,
-            "a time such as \"30s\", \"500ms\" or \"1m 30s\", longer than zero",
-            read,
-        )
+        let wanted = "a time such as \"30s\", \"500ms\" or \"1m 30s\", from 1ms to 365 days";
+        self.value(key, wanted, read)
     }
 
     /// The table under a key.
@@ -192,6 +198,15 @@ impl<'f, 'a> Table<'f, 'a> {
             key,
             table: self.title,
         })
+    }
+
+    /// What is at `key` needs something that the file does not have.
+    pub(super) fn lacks(&self, key: &str, what: &'static str) -> ConfigError {
+        ConfigError::Missing {
+            at: self.place(key),
+            key: what,
+            table: "the file",
+        }
     }
 
     pub(super) fn twice(&self, key: &str, name: &str) -> ConfigError {

@@ -83,6 +83,22 @@ fn errors_name_the_line_and_the_nearest_name() {
         ),
         ("[lab]\nroot = \n", "thunes.toml:2: "),
         (
+            "[lab]\nmcp_files = [\"\"]\n",
+            "thunes.toml:2: mcp_files in [lab] must be a list of texts that are not empty",
+        ),
+        (
+            "[lab]\nbound = \"999999999h\"\n",
+            "thunes.toml:2: bound in [lab] must be a time such as",
+        ),
+        (
+            "[[job]]\nname = \"signal_check\"\nevery = \"1ns\"\n",
+            "thunes.toml:3: every in [[job]] must be a time such as",
+        ),
+        (
+            "[[job]]\nevery = \"1m\"\nname = \"lab_metrics_update\"\n",
+            "thunes.toml:3: the file needs a table [lab] for this job",
+        ),
+        (
             "[[lab.worktree]]\nname = \"a\"\n",
             "thunes.toml:1: [[lab.worktree]] needs path",
         ),

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 use super::expansion::{Scope, Unset};
+use super::jsonc;
 
 /// Why a file of servers cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -18,8 +19,8 @@ pub enum McpFileError {
     /// It cannot be read.
     #[error("{} cannot be read", .0.display())]
     Read(PathBuf, #[source] io::Error),
-    /// It is not JSON; the error names the line.
-    #[error("{} is not JSON", .0.display())]
+    /// It is not JSON.
+    #[error("{}:{}: it is not JSON", .0.display(), .1.line())]
     Json(PathBuf, #[source] serde_json::Error),
     /// It has no table of servers.
     #[error("{} has no object \"mcpServers\" or \"servers\"", .0.display())]
@@ -56,8 +57,9 @@ pub(super) struct Definition {
 /// # Errors
 /// [`McpFileError`]; a single server that cannot be used is no error of the file.
 pub(super) fn read(path: &Path) -> Result<BTreeMap<String, Definition>, McpFileError> {
-    let text = fs::read(path).map_err(|error| McpFileError::Read(path.to_owned(), error))?;
-    let json: Value = serde_json::from_slice(&text)
+    let text = fs::read_to_string(path);
+    let text = text.map_err(|error| McpFileError::Read(path.to_owned(), error))?;
+    let json: Value = serde_json::from_str(&jsonc::plain(&text))
         .map_err(|error| McpFileError::Json(path.to_owned(), error))?;
     let servers = json.get("mcpServers").or_else(|| json.get("servers"));
     let servers = servers.and_then(Value::as_object);
@@ -116,15 +118,14 @@ fn stdio(server: &Map<String, Value>, scope: &mut Scope, folder: &Path) -> Resul
     }
     let command =
         text(server, "command", scope)?.ok_or("it has neither \"command\" nor \"url\"")?;
-    let mut args = Vec::new();
-    for arg in server
-        .get("args")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-    {
-        args.push(expand(arg, "args", scope)?);
-    }
+    let args = server.get("args").filter(|args| !args.is_null());
+    let args = match args {
+        Some(Value::Array(args)) => args.as_slice(),
+        Some(_) => return Err("\"args\" is not a list".to_owned()),
+        None => &[],
+    };
+    let args = args.iter().map(|arg| expand(arg, "args", scope));
+    let args = args.collect::<Result<_, _>>()?;
     let mut env = scope.file_variables();
     env.extend(pairs(server, "env", scope)?);
     let cwd = text(server, "cwd", scope)?;
@@ -151,9 +152,14 @@ fn pairs(
     key: &str,
     scope: &mut Scope,
 ) -> Result<Vec<(String, String)>, String> {
-    let table = server.get(key).and_then(Value::as_object);
-    let pairs = table.into_iter().flatten();
-    pairs
+    let table = match server.get(key) {
+        Some(Value::Object(table)) => Some(table),
+        None | Some(Value::Null) => None,
+        Some(_) => return Err(format!("\"{key}\" is not an object")),
+    };
+    table
+        .into_iter()
+        .flatten()
         .map(|(name, value)| Ok((name.clone(), expand(value, key, scope)?)))
         .collect()
 }
@@ -212,6 +218,9 @@ mod tests {
                 "b": {"command": "x", "args": ["${input:token}"]},
                 "c": {"args": []},
                 "d": {"type": "carrier-pigeon"},
+                "f": {"command": "x", "args": "y"},
+                "g": {"command": "x", "env": ["A=b"]},
+                "h": {"url": "http://x", "headers": "A: b"}, // as VS Code writes it
                 "e": {"command": "x", "args": ["${env:THUNES_NO_SUCH_KEY}"]}}}"#,
         );
         let why = |name: &str| servers[name].reach.clone().unwrap_err();
@@ -219,6 +228,9 @@ mod tests {
         assert!(why("b").contains("${input:token}"));
         assert!(why("c").contains("command"));
         assert!(why("d").contains("carrier-pigeon"));
+        assert_eq!(why("f"), "\"args\" is not a list");
+        assert_eq!(why("g"), "\"env\" is not an object");
+        assert_eq!(why("h"), "\"headers\" is not an object");
         assert_eq!(why("e"), "variable THUNES_NO_SUCH_KEY is not set");
     }
 

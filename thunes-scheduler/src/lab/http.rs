@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Client, Response};
+use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
 
 use super::session::{Failure, MODERN};
@@ -29,6 +29,8 @@ pub(super) struct Http {
     version: Option<String>,
     modern: bool,
     session: Option<HeaderValue>,
+    /// The server has forgotten the session, as it may at any time.
+    expired: bool,
     next: u64,
 }
 
@@ -54,6 +56,7 @@ impl Http {
             version: Some(MODERN.to_owned()),
             modern: true,
             session: None,
+            expired: false,
             next: 0,
         })
     }
@@ -68,6 +71,11 @@ impl Http {
         (self.modern, self.version) = (modern, Some(protocol.to_owned()));
     }
 
+    /// Whether the server has forgotten the session, so that only a new one can tell how it is.
+    pub(super) const fn expired(&self) -> bool {
+        self.expired
+    }
+
     /// A request and its answer.
     pub(super) async fn request(
         &mut self,
@@ -79,6 +87,7 @@ impl Http {
         let message = json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
         let response = self.post(method, &message).await?;
         let status = response.status();
+        self.expired = status == StatusCode::NOT_FOUND && self.session.is_some();
         if let Some(session) = response.headers().get(SESSION) {
             self.session = Some(session.clone());
         }
@@ -148,6 +157,8 @@ fn client(url: &str) -> Result<Client, Failure> {
     // A second installation is refused, which is as good: the first one is the same.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let builder = Client::builder().redirect(reqwest::redirect::Policy::none());
+    // A connection that is kept from one sweep to the next is one that the server may just be closing.
+    let builder = builder.pool_max_idle_per_host(0);
     let builder = builder.user_agent(concat!("thunes-scheduler/", env!("CARGO_PKG_VERSION")));
     let built = if url.starts_with("https:") {
         builder.build()
@@ -189,10 +200,8 @@ async fn read(mut response: Response, id: u64) -> Result<Option<Answer>, Failure
     if stream {
         return Ok(None);
     }
-    Ok(serde_json::from_slice(&body)
-        .ok()
-        .as_ref()
-        .and_then(Answer::of))
+    let message = serde_json::from_slice(&body).ok();
+    Ok(message.and_then(|message| Answer::to(id, message)))
 }
 
 /// The answer among the events that are complete so far. The first event of a stream may be empty.
@@ -204,8 +213,7 @@ fn in_events(body: &[u8], id: u64) -> Option<Answer> {
         let data: Vec<&str> = lines
             .map(|line| line.strip_prefix(' ').unwrap_or(line))
             .collect();
-        let message: Value = serde_json::from_str(&data.join("\n")).ok()?;
-        (message["id"] == id).then(|| Answer::of(&message))?
+        Answer::to(id, serde_json::from_str(&data.join("\n")).ok()?)
     })
 }
 

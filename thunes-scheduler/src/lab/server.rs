@@ -6,7 +6,7 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::definition::Definition;
+use super::definition::{Definition, Reach};
 use super::session::{Failure, Session};
 use super::start::{Plan, start};
 use super::target::{Checked, Context};
@@ -31,6 +31,8 @@ pub(super) struct Server {
 #[derive(Debug)]
 struct Watch {
     phase: Phase,
+    /// Whether a start costs a process, so that it is not tried again in each sweep.
+    starts_process: bool,
     /// Sessions that failed since one last answered a ping of a later sweep.
     failures: u32,
 }
@@ -49,6 +51,7 @@ impl Server {
     pub(super) fn new(definition: Definition) -> Self {
         let watch = Mutex::new(Watch {
             phase: Phase::Idle(Instant::now(), None),
+            starts_process: matches!(definition.reach, Ok(Reach::Stdio { .. })),
             failures: 0,
         });
         Self { definition, watch }
@@ -61,21 +64,28 @@ impl Server {
             Err(why) => return (Verdict::new(State::NotConfigured, why.clone()), false),
         };
         let begin = Instant::now();
-        let mut watch = self.watch.lock().await;
-        if let Phase::Idle(until, last) = &watch.phase {
-            if let Some(last) = last.clone().filter(|_| *until > begin) {
-                return (last, false);
-            }
+        let start = || {
             let plan = Plan {
                 context: context.clone(),
-                reach,
+                reach: reach.clone(),
                 secrets: self.definition.secrets.clone(),
             };
-            watch.phase = Phase::Starting(AbortOnDropHandle::new(tokio::spawn(start(plan))));
+            Phase::Starting(AbortOnDropHandle::new(tokio::spawn(start(plan))))
+        };
+        let mut watch = self.watch.lock().await;
+        if let Phase::Idle(until, Some(last)) = &watch.phase
+            && *until > begin
+        {
+            return (last.clone(), false);
         }
-        let verdict = match watch.phase {
-            Phase::Starting(_) => watch.await_start(context, until).await,
-            _ => watch.ping(context).await,
+        let verdict = match watch.ping(context).await {
+            Some(verdict) => verdict,
+            None => {
+                if !matches!(watch.phase, Phase::Starting(_)) {
+                    watch.phase = start();
+                }
+                watch.await_start(context, until).await
+            }
         };
         let verdict = verdict.redacted(&self.definition.secrets);
         (verdict.took(begin.elapsed()), true)
@@ -111,16 +121,18 @@ impl Watch {
         verdict
     }
 
-    async fn ping(&mut self, context: &Context) -> Verdict {
+    /// Pings the session; `None` if there is none, or none any more.
+    async fn ping(&mut self, context: &Context) -> Option<Verdict> {
         let Phase::Ready(session, late) = &mut self.phase else {
-            return Verdict::down(Reason::Internal, "there is no session");
+            return None;
         };
-        match session.ping(context.settings.ping_timeout).await {
+        let verdict = match session.ping(context.settings.ping_timeout).await {
             Ok(()) => {
                 *late = 0;
                 self.failures = 0;
                 up(session)
             }
+            Err(_) if session.expired() => return None,
             Err(failure) => {
                 *late += 1;
                 let alive = failure.reason == Reason::PingTimeout && *late < LATE_PINGS;
@@ -128,7 +140,8 @@ impl Watch {
                 verdict.protocol = Some(session.protocol.clone());
                 if alive { verdict } else { self.rest(verdict) }
             }
-        }
+        };
+        Some(verdict)
     }
 
     /// Lets go of the session, and of the server's process with it, for a while that doubles.
@@ -137,6 +150,7 @@ impl Watch {
         let pause = match verdict.state {
             // What it lacks it can only be given by a new definition, or to a new scheduler.
             State::NotConfigured => FOR_GOOD,
+            _ if !self.starts_process => Duration::ZERO,
             _ => doubled.min(BACK_OFF.1),
         };
         self.failures = self.failures.saturating_add(1);

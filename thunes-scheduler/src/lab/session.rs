@@ -118,6 +118,11 @@ impl Session {
             .map_err(|failure| failure.at(Level::Handshake))
     }
 
+    /// Whether the server has forgotten the session, so that only a new one can tell how it is.
+    pub(super) fn expired(&self) -> bool {
+        matches!(&self.wire, Wire::Http(wire) if wire.expired())
+    }
+
     /// What is to be told of it, for people.
     pub(super) fn detail(&self) -> String {
         match self.wire.oddities() {

@@ -42,7 +42,7 @@ pub(super) enum Answer {
 
 impl Answer {
     /// The answer in a message; `None` if it holds none.
-    pub(super) fn of(message: &Value) -> Option<Self> {
+    fn of(message: &Value) -> Option<Self> {
         if let Some(error) = message.get("error") {
             return Some(Self::Error {
                 code: error.get("code").and_then(Value::as_i64).unwrap_or(0),
@@ -51,6 +51,19 @@ impl Answer {
             });
         }
         message.get("result").cloned().map(Self::Result)
+    }
+
+    /// The answer to request `id` in a message or a batch of them. An error without a number is one too where nothing
+    /// else was asked: the server could not even read the number.
+    pub(super) fn to(id: u64, message: Value) -> Option<Self> {
+        let ours = |message: &Value| {
+            message["id"] == id || (message["id"].is_null() && message.get("error").is_some())
+        };
+        let messages = each(message);
+        messages
+            .iter()
+            .find(|message| ours(message))
+            .and_then(Self::of)
     }
 
     /// The result.
@@ -193,18 +206,28 @@ async fn read(
             noise.fetch_add(u64::from(!empty), Ordering::Relaxed);
             continue;
         };
-        if message.get("method").is_some() {
-            if let Some(id) = message.get("id") {
-                let reply = reply(id, &message["method"]);
-                // A server that does not read must not hold up our reading.
-                let _ = tokio::time::timeout(REPLY, write(&input, &reply)).await;
+        for message in each(message) {
+            if message.get("method").is_some() {
+                if let Some(id) = message.get("id") {
+                    let reply = reply(id, &message["method"]);
+                    // A server that does not read must not hold up our reading.
+                    let _ = tokio::time::timeout(REPLY, write(&input, &reply)).await;
+                }
+            } else if let Some((id, answer)) = message["id"].as_u64().zip(Answer::of(&message)) {
+                // Full: nobody waits for these.
+                let _ = tell.try_send((id, answer));
+            } else {
+                noise.fetch_add(1, Ordering::Relaxed);
             }
-        } else if let Some((id, answer)) = message["id"].as_u64().zip(Answer::of(&message)) {
-            // Full: nobody waits for these.
-            let _ = tell.try_send((id, answer));
-        } else {
-            noise.fetch_add(1, Ordering::Relaxed);
         }
+    }
+}
+
+/// The messages of a batch, which a version of the protocol allows, or the one that it is.
+fn each(message: Value) -> Vec<Value> {
+    match message {
+        Value::Array(batch) => batch,
+        one => vec![one],
     }
 }
 
@@ -253,6 +276,20 @@ mod tests {
             lengths.push(line.len());
         }
         assert_eq!(lengths, [3, 0, MOST_BYTES, 4]);
+    }
+
+    #[test]
+    fn an_answer_is_known_by_its_number_also_in_a_batch() {
+        let batch = json!([{"method": "x"}, {"id": 6, "result": 1}, {"id": 7, "result": 2}]);
+        assert!(
+            matches!(Answer::to(7, batch.clone()), Some(Answer::Result(result)) if result == 2)
+        );
+        assert!(Answer::to(8, batch).is_none());
+        let unread = json!({"id": null, "error": {"code": -32700, "message": "what?"}});
+        assert!(matches!(
+            Answer::to(7, unread),
+            Some(Answer::Error { code: -32700, .. })
+        ));
     }
 
     #[test]

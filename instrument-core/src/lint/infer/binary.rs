@@ -10,7 +10,7 @@ use super::{Infer, bare, quoted, spellings};
 use crate::lint::code::Code;
 use crate::lint::labels::{Contradiction, Labels};
 use crate::lint::query::is_variable;
-use crate::lint::shape::{Selected, Shape};
+use crate::lint::shape::{Flow, Selected, Shape};
 use result::{matched, mirrored, number_with, scalars, with_number};
 
 impl Infer<'_> {
@@ -56,6 +56,7 @@ impl Infer<'_> {
         let on = modifier.and_then(|modifier| modifier.matching.as_ref());
         if op == "/" {
             self.ratio(binary, left, right);
+            self.since_the_start(binary, left, right);
         }
         self.matching_labels(on, left, right);
         if op == "or" {
@@ -82,53 +83,7 @@ impl Infer<'_> {
         } else {
             "never has a result"
         };
-        let (left, right) = (sides.0.name(), sides.1.name());
-        let (reason, advice) = match why {
-            Contradiction::LeftOnly(key) | Contradiction::RightOnly(key) => {
-                let (has, lacks) = if matches!(why, Contradiction::LeftOnly(_)) {
-                    (left, right)
-                } else {
-                    (right, left)
-                };
-                let common: Vec<&str> = keys
-                    .0
-                    .must
-                    .intersection(&keys.1.must)
-                    .map(String::as_str)
-                    .collect();
-                let reason = format!(
-                    "each series of the side with `{has}` has the label `{key}`, none of the side with `{lacks}`"
-                );
-                (
-                    reason,
-                    format!(
-                        "match `{op} on({})`, or aggregate both sides to the same labels",
-                        common.join(", ")
-                    ),
-                )
-            }
-            Contradiction::Values(key) => {
-                let values = |labels: &Labels| {
-                    quoted(
-                        labels
-                            .values
-                            .get(key)
-                            .into_iter()
-                            .flatten()
-                            .map(String::as_str),
-                    )
-                };
-                let reason = format!(
-                    "`{key}` is {} on the left and {} on the right",
-                    values(keys.0),
-                    values(keys.1)
-                );
-                (
-                    reason,
-                    format!("add `ignoring({key})` or aggregate both sides"),
-                )
-            }
-        };
+        let (reason, advice) = explained(why, op, keys, sides);
         let text = format!("`{op}` {effect}: {reason}; {advice}");
         self.mark(
             Code::NeverMatches,
@@ -179,6 +134,23 @@ impl Infer<'_> {
         }
     }
 
+    /// A counter over another as they stand: what was long ago weighs as much as what is now.
+    fn since_the_start(&mut self, binary: &BinaryExpr, left: &Shape, right: &Shape) {
+        let is_raw = |side: &Shape| side.flow == Flow::Counter && side.foreign.is_none();
+        if is_raw(left) && is_raw(right) {
+            let text = format!(
+                "`{}` over `{}` as they stand tells of all since the start, and hardly moves; divide their rates",
+                left.name(),
+                right.name()
+            );
+            self.mark(
+                Code::RawCounter,
+                spellings(&Expr::Binary(binary.clone())),
+                text,
+            );
+        }
+    }
+
     /// More than one series for certain on a side that may have one.
     fn many(
         &mut self,
@@ -187,21 +159,10 @@ impl Infer<'_> {
         left: &Shape,
         right: &Shape,
     ) {
-        let many = |side: &Shape, expr: &Expr| {
-            let kept = meeting(&side.labels, on);
-            let several = |key: &&String| {
-                !kept.can_have(key)
-                    && side
-                        .labels
-                        .values
-                        .get(*key)
-                        .is_some_and(|values| values.len() > 1)
-            };
-            is_complete(expr)
-                .then(|| side.labels.must.iter().find(several).cloned())
-                .flatten()
-        };
-        let (a, b) = (many(left, &binary.lhs), many(right, &binary.rhs));
+        let (a, b) = (
+            several(on, left, &binary.lhs),
+            several(on, right, &binary.rhs),
+        );
         let card = binary.modifier.as_ref().map(|modifier| &modifier.card);
         let (fault, word) = match card {
             Some(VectorMatchCardinality::ManyToOne(_)) => {
@@ -230,6 +191,75 @@ impl Infer<'_> {
             );
         }
     }
+}
+
+/// Why the two sides never match, and what to write instead.
+fn explained(
+    why: &Contradiction,
+    op: &str,
+    keys: (&Labels, &Labels),
+    sides: (&Shape, &Shape),
+) -> (String, String) {
+    let (left, right) = (sides.0.name(), sides.1.name());
+    match why {
+        Contradiction::LeftOnly(key) | Contradiction::RightOnly(key) => {
+            let (has, lacks) = if matches!(why, Contradiction::LeftOnly(_)) {
+                (left, right)
+            } else {
+                (right, left)
+            };
+            let common: Vec<&str> = keys
+                .0
+                .must
+                .intersection(&keys.1.must)
+                .map(String::as_str)
+                .collect();
+            let reason = format!(
+                "each series of the side with `{has}` has the label `{key}`, none of the side with `{lacks}`"
+            );
+            (
+                reason,
+                format!(
+                    "match `{op} on({})`, or aggregate both sides to the same labels",
+                    common.join(", ")
+                ),
+            )
+        }
+        Contradiction::Values(key) => {
+            let values = |labels: &Labels| {
+                quoted(
+                    labels
+                        .values
+                        .get(key)
+                        .into_iter()
+                        .flatten()
+                        .map(String::as_str),
+                )
+            };
+            let reason = format!(
+                "`{key}` is {} on the left and {} on the right",
+                values(keys.0),
+                values(keys.1)
+            );
+            (
+                reason,
+                format!("add `ignoring({key})` or aggregate both sides"),
+            )
+        }
+    }
+}
+
+/// A label by which a side certainly has several series for one match.
+fn several(on: Option<&LabelModifier>, side: &Shape, expr: &Expr) -> Option<String> {
+    if !is_complete(expr) {
+        return None;
+    }
+    let kept = meeting(&side.labels, on);
+    let has_several = |key: &&String| {
+        let values = side.labels.values.get(*key);
+        !kept.can_have(key) && values.is_some_and(|values| values.len() > 1)
+    };
+    side.labels.must.iter().find(has_several).cloned()
 }
 
 /// Whether an expression has all series of its selectors: nothing in it filters.

@@ -182,19 +182,7 @@ impl Infer<'_> {
                 (!is_edge).then(|| (value.clone(), edge))
             });
             if let Some((value, edge)) = wrong {
-                let near = buckets
-                    .iter()
-                    .copied()
-                    .min_by(|a, b| (a - edge).abs().total_cmp(&(b - edge).abs()));
-                let text = format!(
-                    "`le=\"{value}\"` is no bucket edge of `{name}`, so it selects nothing; the nearest is {}; edges: {}",
-                    near.unwrap_or_default(),
-                    buckets
-                        .iter()
-                        .map(ToString::to_string)
-                        .collect::<Vec<_>>()
-                        .join(" "),
-                );
+                let text = no_edge(name, buckets, &value, edge);
                 self.mark(
                     Code::NoEdge,
                     [
@@ -206,6 +194,20 @@ impl Infer<'_> {
             }
         }
     }
+}
+
+/// The message for a `le` that no bucket has.
+fn no_edge(name: &str, buckets: &[f64], value: &str, edge: f64) -> String {
+    let distance = |other: &f64| (other - edge).abs();
+    let nearest = buckets
+        .iter()
+        .min_by(|a, b| distance(a).total_cmp(&distance(b)));
+    let edges: Vec<_> = buckets.iter().map(ToString::to_string).collect();
+    format!(
+        "`le=\"{value}\"` is no bucket edge of `{name}`, so it selects nothing; the nearest is {}; edges: {}",
+        nearest.copied().unwrap_or_default(),
+        edges.join(" "),
+    )
 }
 
 /// The message for a label that is not there.

@@ -127,6 +127,18 @@ fn why_never(vector: &Shape) -> String {
     format!("what is compared is {values}{hint}")
 }
 
+/// Whether a number of seconds must be one of milliseconds. `fits` if the buckets go up to `top`, and a thousandth of it
+/// is among them.
+fn is_too_long(name: &str, top: Option<f64>, fits: bool, number: f64) -> bool {
+    match top {
+        Some(top) => number > top && fits,
+        None => {
+            let is_brief = SHORT_LIVED.iter().any(|word| name.contains(word));
+            is_brief && number >= LONG_FOR_A_LATENCY || is_odd_for_seconds(number)
+        }
+    }
+}
+
 /// Hours of seconds that are whole thousands, but no whole hours: nobody thinks of a time so.
 fn is_odd_for_seconds(number: f64) -> bool {
     let divides = |by: f64| (number / by).fract() == 0.0;
@@ -160,17 +172,7 @@ fn unit_fault(vector: &Shape, number: f64) -> Option<String> {
         ))
     };
     match vector.unit {
-        Unit::Seconds if top.is_some_and(|top| number > top) && within(number / 1e3) => {
-            says(&format!("milliseconds: did you mean {}?", number / 1e3))
-        }
-        Unit::Seconds
-            if top.is_none()
-                && number >= LONG_FOR_A_LATENCY
-                && SHORT_LIVED.iter().any(|word| name.contains(word)) =>
-        {
-            says(&format!("milliseconds: did you mean {}?", number / 1e3))
-        }
-        Unit::Seconds if top.is_none() && is_odd_for_seconds(number) => {
+        Unit::Seconds if is_too_long(name, top, within(number / 1e3), number) => {
             says(&format!("milliseconds: did you mean {}?", number / 1e3))
         }
         Unit::Milliseconds
@@ -182,13 +184,16 @@ fn unit_fault(vector: &Shape, number: f64) -> Option<String> {
         Unit::Ratio if number > 1.0 && number <= 100.0 => {
             says(&format!("percent: did you mean {}?", number / 100.0))
         }
-        Unit::Timestamp if number != 0.0 && number.abs() < EARLIEST_TIMESTAMP => Some(format!(
-            "`{name}` is a point in time, in {}; its age is `time() - {name}`",
-            vector.unit.name()
-        )),
-        Unit::TimestampMillis if number != 0.0 && number.abs() < EARLIEST_TIMESTAMP => {
+        Unit::Timestamp | Unit::TimestampMillis
+            if number != 0.0 && number.abs() < EARLIEST_TIMESTAMP =>
+        {
+            let scale = if vector.unit == Unit::Timestamp {
+                ""
+            } else {
+                " / 1000"
+            };
             Some(format!(
-                "`{name}` is a point in time, in {}; its age is `time() - {name} / 1000`",
+                "`{name}` is a point in time, in {}; its age is `time() - {name}{scale}`",
                 vector.unit.name()
             ))
         }

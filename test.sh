@@ -42,13 +42,13 @@ unpack_promtool() {
     ) >"$log" 2>&1 && [ -x "$folder/usr/bin/promtool" ]
 }
 
-# A Python of its own, in ./tools, in front of the machine's: what our features, model client and gateway protocol are
-# held against.
+# A Python of its own, in ./tools, in front of the machine's: what our features, model client, gateway protocol and pages
+# are held against.
 install_python() {
     [ -x tools/python/bin/python3 ] || python3 -m venv tools/python || return
     PATH=$PWD/tools/python/bin:$PATH
-    python3 -c 'import jsonschema, mlflow, pandas, uvicorn, zmq' 2>/dev/null ||
-        pip --quiet install jsonschema mlflow-skinny pandas pyzmq
+    python3 -c 'import jsonschema, mlflow, pandas, prometheus_client, uvicorn, zmq' 2>/dev/null ||
+        pip --quiet install jsonschema mlflow-skinny pandas prometheus_client pyzmq
 }
 
 missing=()
@@ -56,6 +56,7 @@ command -v cargo >/dev/null || missing+=("cargo: install Rust with rustup; rust-
 command -v c++ >/dev/null || install_package g++ || missing+=("c++: a C++ compiler, to build ZeroMQ (Debian: g++)")
 PATH=$PWD/tools/promtool/usr/bin:$PATH
 command -v promtool >/dev/null || unpack_promtool || missing+=("promtool: it checks our pages (Debian: prometheus)")
+command -v valgrind >/dev/null || install_package valgrind || missing+=("valgrind: it counts instructions (Debian: valgrind)")
 if [ "${#missing[@]}" -gt 0 ]; then
     say "missing, and could not be installed:"
     for one in "${missing[@]}"; do say "  $one"; done
@@ -99,6 +100,8 @@ step "MCP servers" thunes-scheduler/tests/install-mcp-servers.sh
 step "tests" cargo test --workspace --locked --no-fail-fast -- --include-ignored --skip golden:: --skip full::
 step "tests of features" cargo test -p instrument-core --features lint,tokio-metrics --lib --test lint --test tokio_runtime \
     --test catalogue_and_page --locked -- --include-ignored --skip full::
+step "instructions of a call" cargo run --quiet --release --manifest-path benches/Cargo.toml --no-default-features --locked \
+    --bin instructions -- --gate
 step "rules and dashboards" monitoring_fits
 step "rules" promtool check rules monitoring/rules/*.yml
 step "tests of the rules" promtool test rules monitoring/tests/*.yml
@@ -107,6 +110,7 @@ if $full; then
     step "Python" install_python
     # Our features against an independent library's.
     step "golden features" cargo test -p sentinel-daemon --lib --locked -- --include-ignored golden::
+    step "slow tests" cargo test --workspace --exclude tests --locked --no-fail-fast -- --include-ignored full::
     # The programs as they ship, also with counterparts that are not ours and over days of market time.
     step "tests of the release build" cargo test --release -p tests --locked -- --include-ignored
 fi

@@ -102,15 +102,28 @@ impl<S: At, const L: usize> Drop for Guard<S, L> {
 /// `asks_thread`: whether the thread will tell at the end if it is a panic that ends it.
 #[inline]
 pub(crate) fn start(site: &Site, numbers: &[usize], asks_thread: bool) -> Bits {
-    match site.plan.state() {
-        State::ONLY_TIMED if !asks_thread => stamp() | ON,
-        State::OFF => 0,
-        _ => start_any(&site.plan, numbers, asks_thread),
+    let state = site.plan.state();
+    if state == State::OFF {
+        return 0;
     }
+    if !asks_thread {
+        if state == State::ONLY_TIMED {
+            return stamp() | ON;
+        }
+    } else if !thread::panicking() {
+        if state == State::ONLY_TIMED {
+            return stamp() | ON | ASKS;
+        }
+        if state == State::ONLY_LIVE {
+            return ON | ASKS | UNTIMED;
+        }
+    }
+    start_any(&site.plan, numbers, asks_thread)
 }
 
 #[inline(never)]
 fn start_any(plan: &Plan, numbers: &[usize], asks_thread: bool) -> Bits {
+    let state = plan.state();
     let mut bits = ON;
     if asks_thread {
         bits |= if thread::panicking() {
@@ -119,16 +132,6 @@ fn start_any(plan: &Plan, numbers: &[usize], asks_thread: bool) -> Bits {
             ASKS
         };
     }
-    match plan.state() {
-        State::ONLY_TIMED => bits | stamp(),
-        State::ONLY_LIVE => bits | UNTIMED,
-        _ => start_with_entry(plan, numbers, bits),
-    }
-}
-
-#[inline(never)]
-fn start_with_entry(plan: &Plan, numbers: &[usize], mut bits: Bits) -> Bits {
-    let state = plan.state();
     let mut timed = state.is_timed();
     if state.is_drawn() {
         if sample::draw(plan.sample) {
@@ -165,15 +168,21 @@ pub(crate) fn end<const L: usize>(site: &Site, numbers: &[usize; L], bits: Bits,
 #[inline(never)]
 fn end_timed(plan: &Plan, bits: Bits, outcome: Outcome, end: Bits) {
     if !plan.end_timed(outcome, ticks_between(bits, end)) {
-        end_any(plan, &[], bits, outcome, end);
+        end_unnumbered(plan, bits, outcome, end);
     }
 }
 
 #[inline(never)]
 fn end_untimed(plan: &Plan, bits: Bits, outcome: Outcome) {
     if !plan.end_counted(outcome) {
-        end_any(plan, &[], bits, outcome, 0);
+        end_unnumbered(plan, bits, outcome, 0);
     }
+}
+
+/// Takes its arguments where those above have them.
+#[inline(never)]
+fn end_unnumbered(plan: &Plan, bits: Bits, outcome: Outcome, end: Bits) {
+    end_any(plan, &[], bits, outcome, end);
 }
 
 #[inline(never)]

@@ -1,9 +1,8 @@
 //! The HTTP endpoint: `/metrics`, health, and a landing page, on threads of its own. Cold.
 //!
 //! A scrape never waits for the program's async runtime, nor delays it. Of the locks that these threads take, none is
-//! one that a recording thread waits for: a page is written from a copy of the list of series
-//! (`storage/registry.rs`: its lock is held for one reference count), and samples are read from atomic cells
-//! (`storage/arena.rs`).
+//! one that a recording thread waits for: the page is theirs (`storage/changes.rs`), and samples are read from atomic
+//! cells (`storage/arena.rs`).
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
@@ -11,14 +10,18 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use http_body_util::Full;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::sync::{Semaphore, watch};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
 
 use crate::install::Exporter;
+use clients::{Client, Clients};
 use patience::Patience;
 
+mod clients;
 mod negotiate;
 mod page;
 mod patience;
@@ -27,8 +30,8 @@ mod patience;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// A client that has not taken an answer by then is cut off. It is the time that Prometheus gives a scrape.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
-/// More connections than this at a time are closed at once; each costs a descriptor of the trading process.
-const MOST_CONNECTIONS: usize = 512;
+/// A longer head is refused with 431; those of scrapers have less than a tenth.
+const MOST_HEAD: usize = 16 * 1024;
 /// Threads that write pages; requests beyond wait their turn.
 const WRITERS: usize = 1;
 /// How long to rest when no connection can be accepted, as when descriptors have run out.
@@ -168,17 +171,17 @@ fn bind(addr: impl ToSocketAddrs) -> Result<Vec<TcpListener>, ServeError> {
 }
 
 async fn accept_all(listeners: Vec<TcpListener>, exporter: Exporter) -> io::Result<()> {
-    let free = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    let clients = Arc::new(Clients::default());
     let mut accepting = tokio::task::JoinSet::new();
     for listener in listeners {
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        accepting.spawn(accept(listener, exporter.clone(), Arc::clone(&free)));
+        accepting.spawn(accept(listener, exporter.clone(), Arc::clone(&clients)));
     }
     while accepting.join_next().await.is_some() {}
     Ok(())
 }
 
-async fn accept(listener: tokio::net::TcpListener, exporter: Exporter, free: Arc<Semaphore>) {
+async fn accept(listener: tokio::net::TcpListener, exporter: Exporter, clients: Arc<Clients>) {
     loop {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
@@ -188,26 +191,38 @@ async fn accept(listener: tokio::net::TcpListener, exporter: Exporter, free: Arc
                 continue;
             }
         };
-        let Ok(permit) = Arc::clone(&free).try_acquire_owned() else {
-            tracing::debug!("too many connections to the endpoint; closed one");
+        let Some(client) = clients.admit() else {
+            tracing::debug!("too many requests at once; closed a connection");
             continue;
         };
-        let exporter = exporter.clone();
+        let (exporter, clients) = (exporter.clone(), Arc::clone(&clients));
         tokio::spawn(async move {
-            let service = service_fn(|request| {
-                let exporter = exporter.clone();
-                async move { Ok::<_, std::convert::Infallible>(page::answer(&exporter, &request).await) }
-            });
-            let stream = Patience::new(stream, ANSWER_TIMEOUT);
-            let served = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(HEAD_TIMEOUT)
-                .serve_connection(TokioIo::new(stream), service)
-                .await;
-            if let Err(error) = served {
-                tracing::debug!(%error, "a connection to the endpoint ended early");
+            tokio::select! {
+                () = converse(stream, &exporter, &clients, &client) => {}
+                () = client.is_cut() => tracing::debug!("too many connections to the endpoint; cut the slowest"),
             }
-            drop(permit);
+            clients.remove(&client);
         });
+    }
+}
+
+/// Answers the requests of one connection.
+async fn converse(stream: TcpStream, exporter: &Exporter, clients: &Clients, client: &Arc<Client>) {
+    let service = service_fn(|request| async move {
+        client.asked();
+        let page = page::answer(exporter, &request).await;
+        let page = page.map(|text| Full::new(clients.hold(client, text)));
+        client.answered();
+        Ok::<_, std::convert::Infallible>(page)
+    });
+    let stream = Patience::new(stream, ANSWER_TIMEOUT);
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(MOST_HEAD)
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+    if let Err(error) = served {
+        tracing::debug!(%error, "a connection to the endpoint ended early");
     }
 }

@@ -15,7 +15,7 @@ pub(crate) mod text;
 
 pub use samples::Samples;
 pub(crate) use sink::Sink;
-use text::{push_f64, push_head, push_u64};
+use text::{Head, push_f64, push_head, push_u64};
 
 /// A format of the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,7 +88,12 @@ impl Writer<'_> {
     fn computed(&mut self, family: &impl Computed) {
         let start = self.out.len();
         let (name, page) = (family.name(), self.page);
-        let head = (name, family.kind().name(), Some(family.help()));
+        let head = Head {
+            name,
+            kind: family.kind().name(),
+            help: Some(family.help()),
+            unit: None,
+        };
         push_head(self.out, head, self.format, |name| {
             page.family(name).is_some()
         });

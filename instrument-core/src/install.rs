@@ -14,7 +14,7 @@ use crate::health::{Health, Heartbeat};
 use crate::observe::{Chosen, Observer};
 use crate::rows;
 use crate::site::Site;
-use crate::storage::{self, matches_pattern};
+use crate::storage::{self, Bounds, matches_pattern};
 
 static INSTALLED: AtomicBool = AtomicBool::new(false);
 
@@ -34,6 +34,14 @@ pub enum InstallError {
     /// Places of the program contradict each other.
     #[error("the metrics of this program contradict each other:{}", list(.0))]
     Conflicts(Vec<Conflict>),
+    /// Bounds given to the builder are not finite and rising, or there are none.
+    #[error("the buckets of `{pattern}` must be finite and rise: {bounds:?}")]
+    Buckets {
+        /// The names they were given for.
+        pattern: String,
+        /// The bounds as they were given.
+        bounds: Vec<f64>,
+    },
     /// The thread that keeps summaries small could not be started.
     #[error("cannot start the upkeep thread")]
     Upkeep(#[source] std::io::Error),
@@ -60,6 +68,7 @@ pub fn install() -> Result<Exporter, InstallError> {
 pub struct Builder {
     pub(crate) program: Program,
     pub(crate) global_labels: Vec<(String, String)>,
+    pub(crate) buckets: Vec<(String, Vec<f64>)>,
     pub(crate) summaries: Vec<String>,
     pub(crate) left_out: Vec<String>,
     pub(crate) created: bool,
@@ -94,6 +103,7 @@ impl Builder {
         Self {
             program,
             global_labels: Vec::new(),
+            buckets: Vec::new(),
             summaries: Vec::new(),
             left_out: Vec::new(),
             created: true,
@@ -122,6 +132,15 @@ impl Builder {
     #[must_use]
     pub fn global_label(mut self, key: &str, value: &str) -> Self {
         self.global_labels.push((key.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The upper bounds of the buckets, without `+Inf`, of other crates' histograms whose name is `pattern`, or starts
+    /// with it if it ends in `*`; of several calls that match, the first holds. A metric of the program has the buckets
+    /// that it declares, and a histogram that nothing matches those of a duration in seconds, from 1e-6 to 10.
+    #[must_use]
+    pub fn buckets(mut self, pattern: &str, bounds: &[f64]) -> Self {
+        self.buckets.push((pattern.to_owned(), bounds.to_vec()));
         self
     }
 
@@ -190,9 +209,26 @@ impl Builder {
         }
     }
 
+    fn check_buckets(&self) -> Result<(), InstallError> {
+        let right = |bounds: &[f64]| {
+            let finite = bounds.iter().all(|bound| bound.is_finite());
+            !bounds.is_empty() && finite && bounds.is_sorted_by(|one, next| one < next)
+        };
+        match self.buckets.iter().find(|(_, bounds)| !right(bounds)) {
+            None => Ok(()),
+            Some((pattern, bounds)) => Err(InstallError::Buckets {
+                pattern: pattern.clone(),
+                bounds: bounds.clone(),
+            }),
+        }
+    }
+
     pub(crate) fn storage(&self) -> storage::Options {
         storage::Options {
             global_labels: self.global_labels.clone(),
+            patterns: (self.buckets.iter())
+                .map(|(pattern, bounds)| (pattern.clone(), Arc::new(Bounds::new(bounds))))
+                .collect(),
             summaries: self.summaries.clone(),
             created: self.created,
             ..storage::Options::default()
@@ -206,6 +242,7 @@ impl Builder {
     /// As [`install`].
     pub fn install(self) -> Result<Exporter, InstallError> {
         let mut catalogue = Catalogue::collect(&self.left_out).map_err(InstallError::Conflicts)?;
+        self.check_buckets()?;
         if INSTALLED.swap(true, Ordering::AcqRel) {
             return Err(InstallError::AlreadyInstalled);
         }

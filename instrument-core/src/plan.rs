@@ -145,7 +145,7 @@ impl Plan {
 
     /// Records the start of a call, where there is something to record.
     pub(crate) fn begin(&self, numbers: &[usize]) {
-        step::begin(self.steps(), numbers);
+        step::follow(self.steps(), numbers, step::ENTRY, 0);
     }
 
     /// Records the end of a call whose duration is all there is to record; false if that is not so.
@@ -175,6 +175,6 @@ impl Plan {
     /// Records the end of a call.
     #[inline]
     pub(crate) fn end(&self, numbers: &[usize], course: Course, ticks: u64) {
-        step::end(self.steps(), numbers, course, ticks);
+        step::follow(self.steps(), numbers, course, ticks);
     }
 }

@@ -24,8 +24,8 @@ impl When {
     pub const CANCELLED: Self = Self(Outcome::Cancelled.bit());
 
     /// A bit for each outcome.
-    pub(crate) const fn ends(self) -> u16 {
-        (self.0 & Self::EXIT.0) as u16
+    pub(crate) const fn ends(self) -> u32 {
+        (self.0 & Self::EXIT.0) as u32
     }
 
     pub(crate) const fn at_entry(self) -> bool {

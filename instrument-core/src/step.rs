@@ -1,22 +1,23 @@
-//! One metric that a call of a site moves, in the form that a call needs; made by `install()`. Hot: [`end`].
+//! One metric that a call of a site moves, in the form that a call needs; made by `install()`. Hot: [`follow`].
 //!
-//! Whatever takes more than adding to a cell is left to [`end_slowly`]: series not registered yet, many buckets, gauges,
+//! Whatever takes more than adding to a cell is left to [`follow_slowly`]: series not registered yet, many buckets, gauges,
 //! summaries, recorders of other crates.
 
-use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use crate::metric::{Kind, Metric};
-use crate::outcome::Outcome;
 use crate::site::Use;
 use crate::storage::histogram::{self, Few};
 use crate::storage::{Places, counter, place_at};
 
-/// How a call went, as the number of a bit in [`Step::takes`]: its outcome, and what it has no ticks for.
+/// How a call went, as the number of a bit in [`Step::takes`]: its outcome, and why it may have no ticks; or [`ENTRY`].
 pub(crate) type Course = u32;
 /// The draw left it out of the sample.
 pub(crate) const UNSAMPLED: Course = 4;
 /// The clock was not read at its start.
 pub(crate) const UNTIMED: Course = 8;
+/// It has only begun.
+pub(crate) const ENTRY: Course = 16;
 
 /// What a call adds to cells of its thread.
 #[derive(Clone, Copy)]
@@ -34,7 +35,7 @@ pub(crate) struct Step {
     /// How many slots one set of labels takes: four outcomes, or 1.
     outcomes: u32,
     /// A bit for each course of a call that it records; none while its family is switched off.
-    takes: AtomicU16,
+    takes: AtomicU32,
     /// Which of a call's numbers is its slot, and which the amount; beyond them all if there is none.
     slot: u8,
     amount: u8,
@@ -56,7 +57,7 @@ impl Step {
             places: places.map_or(&[], |places| places.words()),
             adds,
             outcomes: metric.desc().outcomes.slots() as u32,
-            takes: AtomicU16::new(0),
+            takes: AtomicU32::new(0),
             slot: one.slot.unwrap_or(u8::MAX),
             amount: one.amount.unwrap_or(u8::MAX),
             metric,
@@ -66,11 +67,12 @@ impl Step {
 
     /// Reads anew whether its family is switched on. A gauge of running calls goes on, or it would never be right again.
     pub(crate) fn refresh(&self) {
-        let ends = self.one.when.ends();
+        let when = self.one.when;
+        let (ends, entry) = (when.ends(), u32::from(when.at_entry()) << ENTRY);
         let takes = match self.metric.desc().kind {
-            Kind::Gauge => u16::MAX,
+            Kind::Gauge => u32::MAX,
             _ if !self.metric.is_live() => 0,
-            Kind::Counter => ends * 0x1111,
+            Kind::Counter => (ends * 0x1111) | entry,
             Kind::Histogram if self.one.sampled => ends,
             Kind::Histogram => ends * 0x11,
         };
@@ -84,7 +86,7 @@ impl Step {
 
     /// What it adds, where a place is all that a call needs to know beside.
     pub(crate) fn alone(&self) -> Adds {
-        if self.slot == u8::MAX && self.amount == u8::MAX {
+        if self.slot == u8::MAX && self.amount == u8::MAX && !self.one.sampled {
             self.adds
         } else {
             Adds::Nothing
@@ -128,39 +130,28 @@ impl Step {
         match self.metric.desc().kind {
             Kind::Histogram => self.metric.record_ticks(slot, ticks),
             Kind::Counter => self.metric.count(slot, self.amount(numbers)),
-            Kind::Gauge => self.metric.in_flight(slot, -1.0),
-        }
-    }
-}
-
-/// Records the start of a call: calls that run, and what counts at entry.
-pub(crate) fn begin(steps: &[Step], numbers: &[usize]) {
-    for step in steps {
-        let slot = step.slot(numbers, Outcome::Ok as Course);
-        match step.metric.desc().kind {
-            Kind::Gauge => step.metric.in_flight(slot, 1.0),
-            Kind::Counter if step.one.when.at_entry() => {
-                step.metric.count(slot, step.amount(numbers));
+            Kind::Gauge => {
+                let change = if course == ENTRY { 1.0 } else { -1.0 };
+                self.metric.in_flight(slot, change);
             }
-            _ => {}
         }
     }
 }
 
-/// Records the end of a call, in one pass. Not generic, so that a thousand sites share it.
-pub(crate) fn end(steps: &[Step], numbers: &[usize], course: Course, ticks: u64) {
+/// Records the start or the end of a call, in one pass. Not generic, so that a thousand sites share it.
+pub(crate) fn follow(steps: &[Step], numbers: &[usize], course: Course, ticks: u64) {
     let mut rest = steps;
     while let [step, after @ ..] = rest {
         if step.takes(course) && !step.record(numbers, course, ticks) {
             // Handing over the rest of the steps keeps calls, and with them the saving of registers, out of here.
-            return end_slowly(rest, numbers, course, ticks);
+            return follow_slowly(rest, numbers, course, ticks);
         }
         rest = after;
     }
 }
 
 #[inline(never)]
-fn end_slowly(steps: &[Step], numbers: &[usize], course: Course, ticks: u64) {
+fn follow_slowly(steps: &[Step], numbers: &[usize], course: Course, ticks: u64) {
     for step in steps.iter().filter(|step| step.takes(course)) {
         step.record_slowly(numbers, course, ticks);
     }

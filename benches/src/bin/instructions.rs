@@ -115,22 +115,22 @@ const SHAPES: [Shape; 8] = [
         "#[timed] async -> Result",
         looped!(poll_ready(future(black_box(1)))),
         true,
-        110,
+        140,
     ),
     shape(
         "#[timed] + 2 x #[counted], 2 labels",
         looped!(merged(black_box(1), black_box(Side::Buy), black_box(true))),
         true,
-        150,
+        300,
     ),
     shape(
         "#[timed], a label of free text",
         looped!(of_symbol(black_box(1), black_box("EURUSD"))),
         true,
-        300,
+        590,
     ),
-    shape("#[counted]", looped!(count(black_box(1))), false, 60),
-    shape("disabled", looped!(disabled(black_box(1))), false, 25),
+    shape("#[counted]", looped!(count(black_box(1))), false, 85),
+    shape("disabled", looped!(disabled(black_box(1))), false, 30),
 ];
 
 fn main() -> ExitCode {

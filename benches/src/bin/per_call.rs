@@ -71,6 +71,17 @@ mod ours {
         }
     }
 
+    #[timed("bench_symbol", labels(symbol = %symbol), limit = 16)]
+    #[inline(never)]
+    pub fn of_symbol(x: u64, symbol: &str) -> Result<u64, String> {
+        let _ = symbol;
+        if x == 0 {
+            Err(String::new())
+        } else {
+            Ok(black_box(x) + 1)
+        }
+    }
+
     #[counted("bench_counted", outcome = false)]
     #[inline(never)]
     pub fn counted_only(x: u64) -> u64 {
@@ -146,6 +157,23 @@ mod stock {
         metrics::histogram!("seconds", "function" => "work", "module" => "bench").record(seconds)
     });
 
+    #[inline(never)]
+    fn of_symbol(x: u64, symbol: &str) -> u64 {
+        let start = Instant::now();
+        let result = black_box(x) + 1;
+        let seconds = start.elapsed().as_secs_f64();
+        metrics::histogram!("of_symbol_seconds", "symbol" => symbol.to_owned()).record(seconds);
+        result
+    }
+
+    pub fn run_of_symbol(calls: u64) {
+        metrics::with_local_recorder(recorder(), || {
+            for _ in 0..calls {
+                black_box(of_symbol(black_box(1), black_box("EURUSD")));
+            }
+        });
+    }
+
     pub fn run_cached(calls: u64) {
         for _ in 0..calls {
             black_box(cached(black_box(1)));
@@ -163,7 +191,7 @@ mod stock {
 
 mod prometheus_crate {
     use super::*;
-    use prometheus::{Histogram, HistogramOpts, IntCounter};
+    use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter};
 
     static CALLS: LazyLock<IntCounter> =
         LazyLock::new(|| IntCounter::new("c", "c").expect("good names"));
@@ -172,9 +200,17 @@ mod prometheus_crate {
             .expect("good bounds")
     });
 
+    static OF_SYMBOL: LazyLock<HistogramVec> = LazyLock::new(|| {
+        let opts = HistogramOpts::new("of_symbol", "of symbol").buckets(BOUNDS.to_vec());
+        HistogramVec::new(opts, &["symbol"]).expect("good bounds")
+    });
+
     by_hand!(call, seconds => {
         CALLS.inc();
         SECONDS.observe(seconds)
+    });
+    by_hand!(of_symbol, seconds => {
+        OF_SYMBOL.with_label_values(&[black_box("EURUSD")]).observe(seconds)
     });
 
     pub fn run(calls: u64) {
@@ -182,23 +218,44 @@ mod prometheus_crate {
             black_box(call(black_box(1)));
         }
     }
+
+    pub fn run_of_symbol(calls: u64) {
+        for _ in 0..calls {
+            black_box(of_symbol(black_box(1)));
+        }
+    }
 }
 
 mod prometheus_client_crate {
     use super::*;
-    use prometheus_client::metrics::{counter::Counter, histogram::Histogram};
+    use prometheus_client::metrics::{counter::Counter, family::Family, histogram::Histogram};
 
     static CALLS: LazyLock<Counter> = LazyLock::new(Counter::default);
     static SECONDS: LazyLock<Histogram> = LazyLock::new(|| Histogram::new(BOUNDS));
+
+    type OfSymbol = Family<[(&'static str, String); 1], Histogram, fn() -> Histogram>;
+    static OF_SYMBOL: LazyLock<OfSymbol> =
+        LazyLock::new(|| Family::new_with_constructor(|| Histogram::new(BOUNDS)));
 
     by_hand!(call, seconds => {
         CALLS.inc();
         SECONDS.observe(seconds)
     });
+    by_hand!(of_symbol, seconds => {
+        OF_SYMBOL
+            .get_or_create(&[("symbol", black_box("EURUSD").to_owned())])
+            .observe(seconds)
+    });
 
     pub fn run(calls: u64) {
         for _ in 0..calls {
             black_box(call(black_box(1)));
+        }
+    }
+
+    pub fn run_of_symbol(calls: u64) {
+        for _ in 0..calls {
+            black_box(of_symbol(black_box(1)));
         }
     }
 }
@@ -292,6 +349,10 @@ fn main() {
             "ours: #[timed] async, nothing installed",
             looped!(poll_ready(ours::future(black_box(1)))),
         );
+        bench.add(
+            "ours: #[counted], nothing installed",
+            looped!(ours::counted_only(black_box(1))),
+        );
         print("nothing installed", &bench.measure(rounds()));
         return;
     }
@@ -348,6 +409,25 @@ fn main() {
     bench.add("metered", attributes::run_metered);
     bench.add("hotpath", attributes::run_hotpath);
     print("per call, one thread", &bench.measure(rounds()));
+
+    let mut bench = Bench::default();
+    bench.add("clock pair (limit)", looped!(clock_pair(black_box(1))));
+    bench.add(
+        "ours: #[timed], label %symbol",
+        looped!(ours::of_symbol(black_box(1), black_box("EURUSD"))),
+    );
+    bench.add_with(
+        "metrics + exporter, macros",
+        1,
+        stock::run_of_symbol,
+        stock::upkeep,
+    );
+    bench.add("prometheus", prometheus_crate::run_of_symbol);
+    bench.add("prometheus-client", prometheus_client_crate::run_of_symbol);
+    print(
+        "per call, a duration with a label of free text",
+        &bench.measure(rounds()),
+    );
 
     let mut bench = Bench::default();
     bench.add_two("clock pair (limit)", looped!(clock_pair(black_box(1))));

@@ -50,22 +50,32 @@ fn specificity(range: &str, format: Format) -> Option<u8> {
     }
 }
 
-/// Whether the client wants gzip at least as much as no coding.
-pub(super) fn gzip(accept_encoding: &str) -> bool {
-    let of = |coding: &str| {
-        let named = |wanted: &str| {
-            split(accept_encoding, ',')
-                .filter(|one| {
-                    let name = split(one, ';').next().unwrap_or_default();
-                    name.trim().eq_ignore_ascii_case(wanted)
-                })
-                .find_map(weight)
-        };
-        named(coding).or_else(|| named("*"))
+/// A coding of the page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Coding {
+    Identity,
+    Gzip,
+}
+
+/// The coding of the greatest quality, gzip where there is no difference; `None` if the client rules both out.
+pub(super) fn coding(accept_encoding: &str) -> Option<Coding> {
+    let named = |wanted: &str| {
+        split(accept_encoding, ',')
+            .filter(|one| {
+                let name = split(one, ';').next().unwrap_or_default();
+                name.trim().eq_ignore_ascii_case(wanted)
+            })
+            .find_map(weight)
     };
-    let gzip = of("gzip").or_else(|| of("x-gzip")).unwrap_or(0.0);
+    let gzip = named("gzip").or_else(|| named("x-gzip"));
+    let gzip = gzip.or_else(|| named("*")).unwrap_or(0.0);
+    let identity = named("identity").or_else(|| named("*"));
     // No coding is acceptable unless it is ruled out, but any other that is named is preferred.
-    gzip > 0.0 && gzip >= of("identity").unwrap_or(0.0)
+    if gzip > 0.0 && gzip >= identity.unwrap_or(0.0) {
+        Some(Coding::Gzip)
+    } else {
+        (identity != Some(0.0)).then_some(Coding::Identity)
+    }
 }
 
 /// The weight of an element: 1 if there is none, `None` if it is not one.
@@ -152,6 +162,23 @@ mod tests {
             ),
             ("text/plain;q=0, */*;q=0.1", Format::OpenMetrics),
             ("application/openmetrics-text;q=0, */*", Format::Text),
+            ("application/openmetrics-text;q=0", Format::Text),
+            ("application/openmetrics-text;q=0.001", Format::OpenMetrics),
+            (
+                "text/plain;q=0, application/openmetrics-text;q=0",
+                Format::Text,
+            ),
+            ("*/*;q=0", Format::Text),
+            ("*/openmetrics-text, ;q=1, /, =;=", Format::Text),
+            ("application/openmetrics-text;version", Format::OpenMetrics),
+            (
+                "application/openmetrics-text;version=\"1.0.0",
+                Format::OpenMetrics,
+            ),
+            (
+                "text/plain;version=1.0.0;q=0.9, application/openmetrics-text;q=0.1",
+                Format::OpenMetrics,
+            ),
             ("application/openmetrics-text;q=7", Format::Text),
             ("application/openmetrics-text;q=nan", Format::Text),
             (
@@ -168,21 +195,30 @@ mod tests {
     }
 
     #[test]
-    fn gzip_is_used_where_it_is_wanted() {
+    fn gzip_is_used_where_it_is_wanted_and_what_is_ruled_out_is_not() {
         for (accept, expected) in [
-            ("", false),
-            ("gzip", true),
-            ("x-gzip", true),
-            ("deflate, GZIP;q=0.5", true),
-            ("gzip;q=0", false),
-            ("*", true),
-            ("*;q=0", false),
-            ("gzip;q=0, *", false),
-            ("gzip;q=0.1, identity;q=0.5", false),
-            ("identity;q=0.1, gzip;q=0.5", true),
-            ("br, zstd", false),
+            ("", Some(Coding::Identity)),
+            ("gzip", Some(Coding::Gzip)),
+            ("x-gzip", Some(Coding::Gzip)),
+            ("deflate, GZIP;q=0.5", Some(Coding::Gzip)),
+            ("gzip;q=0", Some(Coding::Identity)),
+            ("gzip;q=0.000", Some(Coding::Identity)),
+            ("*", Some(Coding::Gzip)),
+            ("gzip;q=0, *", Some(Coding::Identity)),
+            ("gzip;q=0.1, identity;q=0.5", Some(Coding::Identity)),
+            ("identity;q=0.1, gzip;q=0.5", Some(Coding::Gzip)),
+            ("gzip, identity;q=0", Some(Coding::Gzip)),
+            ("br, zstd", Some(Coding::Identity)),
+            ("br, *;q=0.1", Some(Coding::Gzip)),
+            ("identity", Some(Coding::Identity)),
+            ("gzip;q=many, ;;, =", Some(Coding::Identity)),
+            ("identity;q=0", None),
+            ("br, identity;q=0", None),
+            ("*;q=0", None),
+            ("*;q=0, identity", Some(Coding::Identity)),
+            ("gzip;q=0, identity;q=0", None),
         ] {
-            assert_eq!(gzip(accept), expected, "{accept}");
+            assert_eq!(coding(accept), expected, "{accept}");
         }
     }
 }

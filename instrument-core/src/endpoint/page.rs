@@ -4,14 +4,12 @@ use std::io::Write as _;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use http_body_util::Full;
-use hyper::body::Bytes;
 use hyper::header::{
     ACCEPT, ACCEPT_ENCODING, ALLOW, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue, VARY,
 };
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 
-use super::negotiate;
+use super::negotiate::{self, Coding};
 use crate::clock;
 use crate::exposition::Format;
 use crate::health;
@@ -21,9 +19,10 @@ const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const PLAIN: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
+const NO_CODING: &str = "Not Acceptable: the page is coded as gzip or identity\n";
 const HTML: &str = "text/html; charset=utf-8";
 
-type Page = Response<Full<Bytes>>;
+type Page = Response<Vec<u8>>;
 
 /// Answers GET and HEAD (whose body hyper leaves out) by path alone; query strings are ignored.
 pub(super) async fn answer<B>(exporter: &Exporter, request: &Request<B>) -> Page {
@@ -57,16 +56,17 @@ pub(super) async fn answer<B>(exporter: &Exporter, request: &Request<B>) -> Page
 /// endpoint does it, so that health is answered meanwhile.
 async fn metrics(exporter: Exporter, headers: &HeaderMap) -> Page {
     let format = negotiate::format(&joined(headers, &ACCEPT));
-    let gzip = negotiate::gzip(&joined(headers, &ACCEPT_ENCODING));
+    let Some(coding) = negotiate::coding(&joined(headers, &ACCEPT_ENCODING)) else {
+        return page(StatusCode::NOT_ACCEPTABLE, PLAIN, NO_CODING);
+    };
     let write = move || {
         let text = exporter.page(format).into_bytes();
-        if gzip {
-            compressed(&text).map(|body| (body, true))
-        } else {
-            Ok((text, false))
+        match coding {
+            Coding::Identity => Ok(text),
+            Coding::Gzip => compressed(&text),
         }
     };
-    let (body, is_gzip) = match tokio::task::spawn_blocking(write).await {
+    let body = match tokio::task::spawn_blocking(write).await {
         Ok(Ok(done)) => done,
         Ok(Err(error)) => return failed(&error),
         Err(error) => return failed(&error),
@@ -78,7 +78,7 @@ async fn metrics(exporter: Exporter, headers: &HeaderMap) -> Page {
     let mut page = page(StatusCode::OK, content_type, body);
     let headers = page.headers_mut();
     headers.insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
-    if is_gzip {
+    if coding == Coding::Gzip {
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
     page
@@ -139,8 +139,8 @@ fn escaped(text: &str) -> String {
         .replace('"', "&quot;")
 }
 
-fn page(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Page {
-    let mut page = Response::new(Full::new(body.into()));
+fn page(status: StatusCode, content_type: &'static str, body: impl Into<Vec<u8>>) -> Page {
+    let mut page = Response::new(body.into());
     *page.status_mut() = status;
     page.headers_mut()
         .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));

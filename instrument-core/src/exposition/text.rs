@@ -87,18 +87,28 @@ pub(crate) fn openmetrics_family<'a>(
     }
 }
 
+/// What is told of a family before its samples.
+#[derive(Clone, Copy)]
+pub(crate) struct Head<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) kind: &'static str,
+    pub(crate) help: Option<&'a str>,
+    /// As described; it is told if the name ends in it, as `OpenMetrics` wants.
+    pub(crate) unit: Option<&'static str>,
+}
+
 /// `# HELP`, `# TYPE` and `# UNIT`. Returns the name of the family, if it is one that has `_created` lines.
 pub(crate) fn push_head<'a>(
     out: &mut String,
-    (name, kind, help): (&'a str, &'static str, Option<&str>),
+    head: Head<'a>,
     format: Format,
     taken: impl Fn(&str) -> bool,
 ) -> Option<&'a str> {
     let (name, kind) = match format {
-        Format::Text => (name, kind),
-        Format::OpenMetrics => openmetrics_family(name, kind, taken),
+        Format::Text => (head.name, head.kind),
+        Format::OpenMetrics => openmetrics_family(head.name, head.kind, taken),
     };
-    if let Some(help) = help {
+    if let Some(help) = head.help {
         out.extend(["# HELP ", name, " "]);
         push_escaped(out, help, format == Format::OpenMetrics);
         out.push('\n');
@@ -107,10 +117,16 @@ pub(crate) fn push_head<'a>(
     if format == Format::Text {
         return None;
     }
-    if let Some(unit) = unit(name) {
+    let described = head.unit.filter(|unit| ends_in(name, unit));
+    if let Some(unit) = described.or_else(|| self::unit(name)) {
         out.extend(["# UNIT ", name, " ", unit, "\n"]);
     }
     matches!(kind, "counter" | "histogram" | "summary").then_some(name)
+}
+
+fn ends_in(name: &str, unit: &str) -> bool {
+    name.strip_suffix(unit)
+        .is_some_and(|rest| rest.ends_with('_'))
 }
 
 #[cfg(test)]
@@ -119,10 +135,13 @@ mod tests {
 
     fn head(name: &str, kind: &'static str, format: Format) -> String {
         let mut out = String::new();
-        let help = Some("A \"b\" \\ c\nd.");
-        push_head(&mut out, (name, kind, help), format, |other| {
-            other == "taken"
-        });
+        let head = Head {
+            name,
+            kind,
+            help: Some("A \"b\" \\ c\nd."),
+            unit: Some("milliseconds"),
+        };
+        push_head(&mut out, head, format, |other| other == "taken");
         out
     }
 
@@ -173,6 +192,10 @@ mod tests {
             "# HELP cpu_seconds A \\\"b\\\" \\\\ c\\nd.\n# TYPE cpu_seconds counter\n# UNIT cpu_seconds seconds\n"
         );
         for (name, line) in [
+            (
+                "wait_milliseconds",
+                "# UNIT wait_milliseconds milliseconds\n",
+            ),
             ("requests", "# TYPE requests unknown\n"),
             ("taken_total", "# TYPE taken_total unknown\n"),
         ] {

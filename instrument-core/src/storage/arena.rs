@@ -117,14 +117,12 @@ impl Row {
 
     /// From a place on, if the row has that segment.
     fn from(&'static self, place: Place) -> Option<&'static [AtomicU64]> {
-        self.segments[place.segment as usize]
-            .get()?
-            .get(place.start as usize..)
+        self.segments[place.segment()].get()?.get(place.start()..)
     }
 
     /// The segment of a place, made if need be.
     fn open(&'static self, place: Place) -> &'static [AtomicU64] {
-        let segment = place.segment as usize;
+        let segment = place.segment();
         self.segments[segment].get_or_init(|| {
             (0..size(segment) + 2 * MARGIN)
                 .map(|_| AtomicU64::new(0))
@@ -137,7 +135,7 @@ impl Row {
 /// is always below `SEGMENTS`; the remainder tells the compiler, and saves a branch.
 #[inline]
 pub(super) fn mine(place: Place) -> &'static [AtomicU64] {
-    MINE.with(|segments| segments[place.segment as usize % SEGMENTS].get())
+    MINE.with(|segments| segments[place.segment() % SEGMENTS].get())
 }
 
 /// So many of this thread's cells from a place on, made if need be; the shared ones where it can have none.
@@ -149,7 +147,7 @@ pub(super) fn open(place: Place, len: usize) -> Cells {
     match LEASE.try_with(Lease::row).ok().flatten() {
         Some(row) => {
             let segment = row.open(place);
-            MINE.with(|segments| segments[place.segment as usize].set(segment));
+            MINE.with(|segments| segments[place.segment()].set(segment));
             Cells::Own(from(segment))
         }
         None => Cells::Shared(from(SHARED.open(place))),
@@ -184,54 +182,55 @@ pub(super) struct Span {
     len: usize,
 }
 
-/// Where a span starts, in every row.
+/// Where a span starts, in every row: the segment above, the cell below. Never 0, as a segment has a margin at its start.
 #[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
-    segment: u32,
-    start: u32,
-}
+pub(crate) struct Place(u64);
 
 impl Place {
-    /// In one word, which is never 0: a segment has a margin at its start.
-    pub(crate) const fn to_bits(self) -> u64 {
-        (self.segment as u64) << 32 | self.start as u64
+    const fn new(segment: usize, start: usize) -> Self {
+        Self((segment as u64) << 32 | start as u64)
+    }
+
+    #[inline]
+    const fn segment(self) -> usize {
+        (self.0 >> 32) as usize
     }
 
     /// The first cell, in its segment.
     #[inline]
     pub(super) const fn start(self) -> usize {
-        self.start as usize
+        self.0 as u32 as usize
+    }
+
+    /// All of it in one word.
+    pub(crate) const fn to_bits(self) -> u64 {
+        self.0
     }
 
     /// Takes back [`Self::to_bits`].
     #[inline]
     pub(crate) const fn from_bits(bits: u64) -> Self {
-        Self {
-            segment: (bits >> 32) as u32,
-            start: bits as u32,
-        }
+        Self(bits)
     }
 }
 
 /// Reads cells of all rows; the rows are looked up once for spans of one segment.
 #[derive(Default)]
 pub(crate) struct Reader {
-    segment: Option<u32>,
+    segment: Option<usize>,
     rows: Vec<&'static [AtomicU64]>,
 }
 
 impl Reader {
     /// From the start of the span on, in every row that has it.
     pub(super) fn rows(&mut self, place: Place) -> impl Iterator<Item = &'static [AtomicU64]> {
-        if self.segment != Some(place.segment) {
+        if self.segment != Some(place.segment()) {
             self.rows.clear();
-            let segments = rows().filter_map(|row| row.segments[place.segment as usize].get());
+            let segments = rows().filter_map(|row| row.segments[place.segment()].get());
             self.rows.extend(segments.map(|cells| &**cells));
-            self.segment = Some(place.segment);
+            self.segment = Some(place.segment());
         }
-        self.rows
-            .iter()
-            .map(move |cells| &cells[place.start as usize..])
+        self.rows.iter().map(move |cells| &cells[place.start()..])
     }
 
     /// The sum of a span's first cell.
@@ -301,10 +300,7 @@ impl Space {
         }
         let start = MARGIN + self.next;
         self.next += len;
-        Place {
-            segment: self.segment as u32,
-            start: start as u32,
-        }
+        Place::new(self.segment, start)
     }
 }
 

@@ -9,13 +9,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
-use super::family::{Family, Page, Series};
+use super::family::{Described, Family, Page, Series};
 
 /// One more thing for the page.
 pub(super) enum Change {
     Family(Box<Family>),
-    /// The help of a family that is there.
-    Help(Arc<str>, Arc<str>),
+    /// The description of a family that is there.
+    Describe(Arc<str>, Described),
     /// A series of that family is on the page from now on.
     List(Arc<str>, Arc<Series>),
     Unlist(Arc<str>, Arc<Series>),
@@ -98,9 +98,9 @@ impl Page {
             Change::Family(family) => {
                 self.families.insert(Arc::clone(&family.name), *family);
             }
-            Change::Help(name, help) => {
+            Change::Describe(name, described) => {
                 if let Some(family) = self.families.get_mut(&name) {
-                    family.help = Some(help);
+                    family.described = described;
                 }
             }
             Change::List(name, series) => {

@@ -99,16 +99,16 @@ impl<H: Clone> Index<H> {
 }
 
 impl metrics::Recorder for Recorder {
-    fn describe_counter(&self, name: KeyName, _: Option<Unit>, help: SharedString) {
-        self.registry.describe(name.as_str(), &help);
+    fn describe_counter(&self, name: KeyName, unit: Option<Unit>, help: SharedString) {
+        self.registry.describe(name.as_str(), unit, &help);
     }
 
-    fn describe_gauge(&self, name: KeyName, _: Option<Unit>, help: SharedString) {
-        self.registry.describe(name.as_str(), &help);
+    fn describe_gauge(&self, name: KeyName, unit: Option<Unit>, help: SharedString) {
+        self.registry.describe(name.as_str(), unit, &help);
     }
 
-    fn describe_histogram(&self, name: KeyName, _: Option<Unit>, help: SharedString) {
-        self.registry.describe(name.as_str(), &help);
+    fn describe_histogram(&self, name: KeyName, unit: Option<Unit>, help: SharedString) {
+        self.registry.describe(name.as_str(), unit, &help);
     }
 
     fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> metrics::Counter {

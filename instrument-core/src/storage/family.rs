@@ -9,6 +9,7 @@ use super::gauge::Gauge;
 use super::histogram::{Bounds, Histogram};
 use super::sorted::{Chunk, Keyed, Sorted};
 use super::summary::Summary;
+use crate::exposition::text::Head;
 use crate::exposition::{Format, text};
 
 /// All families. Only renders see it.
@@ -77,18 +78,25 @@ impl Shape {
     }
 }
 
+/// What is said of a family.
+#[derive(Clone, Default)]
+pub(crate) struct Described {
+    pub(super) help: Option<Arc<str>>,
+    pub(super) unit: Option<&'static str>,
+}
+
 /// Series of one name.
 pub(crate) struct Family {
     pub(super) name: Arc<str>,
     shape: Shape,
-    pub(super) help: Option<Arc<str>>,
+    pub(super) described: Described,
     pub(super) series: Sorted<Arc<Series>>,
     /// `le="0.5"} ` and so on, in both formats.
     ladders: [Box<[String]>; 2],
 }
 
 impl Family {
-    pub(super) fn new(name: Arc<str>, shape: Shape, help: Option<Arc<str>>) -> Self {
+    pub(super) fn new(name: Arc<str>, shape: Shape, described: Described) -> Self {
         let ladder = |format| match &shape {
             Shape::Histogram(bounds) => bounds
                 .values()
@@ -102,7 +110,7 @@ impl Family {
             ladders: [ladder(Format::Text), ladder(Format::OpenMetrics)],
             name,
             shape,
-            help,
+            described,
             series: Sorted::default(),
         }
     }
@@ -111,9 +119,13 @@ impl Family {
         &self.name
     }
 
-    /// Name, type and help.
-    pub(crate) fn head(&self) -> (&str, &'static str, Option<&str>) {
-        (&self.name, self.shape.name(), self.help.as_deref())
+    pub(crate) fn head(&self) -> Head<'_> {
+        Head {
+            name: &self.name,
+            kind: self.shape.name(),
+            help: self.described.help.as_deref(),
+            unit: self.described.unit,
+        }
     }
 
     pub(crate) const fn shape(&self) -> &Shape {

@@ -7,15 +7,15 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use metrics::Key;
+use metrics::{Key, Unit};
 
 use super::changes::{Change, Changes, Current};
 use super::counter::Counter;
-use super::family::{Family, Page, Series, Shape, Value, identity};
+use super::family::{Described, Family, Page, Series, Shape, Value, identity};
 use super::gauge::Gauge;
 use super::histogram::{Bounds, Histogram};
 use super::name;
-use super::summary::Summaries;
+use super::summary::{Summaries, matches_pattern};
 use crate::catalogue::FUNCTION_BUCKETS;
 use crate::clock;
 use crate::metric::Kind;
@@ -56,6 +56,8 @@ pub(crate) struct Options {
     pub(crate) global_labels: Vec<(String, String)>,
     /// The bounds of histograms that have some of their own.
     pub(crate) buckets: HashMap<String, Arc<Bounds>>,
+    /// Bounds of all others whose name matches a pattern; the first one holds.
+    pub(crate) patterns: Vec<(String, Arc<Bounds>)>,
     /// Patterns of the names that are summaries.
     pub(crate) summaries: Vec<String>,
     /// Whether `OpenMetrics` pages tell when each series began.
@@ -68,6 +70,7 @@ pub(crate) struct Registry {
     changes: Changes,
     global_labels: Vec<(String, String)>,
     buckets: HashMap<String, Arc<Bounds>>,
+    patterns: Vec<(String, Arc<Bounds>)>,
     default_buckets: Arc<Bounds>,
     summaries: Option<Summaries>,
     conflicts: AtomicU64,
@@ -79,7 +82,7 @@ struct State {
     /// Every name that a line may start with, and whose it is.
     lines: HashMap<String, Arc<str>>,
     /// The first description of each name, for families that are not there yet.
-    described: HashMap<String, Arc<str>>,
+    described: HashMap<String, Described>,
     /// Names whose conflicts have been logged.
     logged: BTreeSet<String>,
 }
@@ -116,6 +119,7 @@ impl Registry {
         let Options {
             global_labels,
             buckets,
+            patterns,
             summaries,
             created,
         } = options;
@@ -132,6 +136,7 @@ impl Registry {
             }),
             global_labels,
             buckets,
+            patterns,
             default_buckets: Arc::new(Bounds::new(&FUNCTION_BUCKETS)),
             summaries: match summaries {
                 none if none.is_empty() => None,
@@ -161,19 +166,22 @@ impl Registry {
         self.conflicts.load(Ordering::Relaxed)
     }
 
-    /// Keeps the first description of a name.
-    pub(super) fn describe(&self, raw: &str, help: &str) {
+    /// Keeps the first description of a name. A unit changes no name; it is told where the name ends in it.
+    pub(super) fn describe(&self, raw: &str, unit: Option<Unit>, help: &str) {
         let mut state = self.state();
         if state.described.contains_key(raw) {
             return;
         }
-        let help: Arc<str> = help.into();
-        state.described.insert(raw.to_owned(), Arc::clone(&help));
+        let described = Described {
+            help: Some(help.into()),
+            unit: unit.map(|unit| unit.as_str()),
+        };
+        state.described.insert(raw.to_owned(), described.clone());
         if let Some(family) = state.families.get(&*name::metric(raw))
             && family.raw == raw
         {
             self.changes
-                .send(Change::Help(Arc::clone(&family.name), help));
+                .send(Change::Describe(Arc::clone(&family.name), described));
         }
     }
 
@@ -257,8 +265,8 @@ impl Registry {
     ) -> Result<(), Refused> {
         let shape = self.shape(kind, name);
         let name = claim(state, name, &shape)?;
-        let help = state.described.get(raw).cloned();
-        let listed = Family::new(Arc::clone(&name), shape.clone(), help);
+        let described = state.described.get(raw).cloned().unwrap_or_default();
+        let listed = Family::new(Arc::clone(&name), shape.clone(), described);
         self.changes.send(Change::Family(Box::new(listed)));
         let known = Known {
             name: Arc::clone(&name),
@@ -289,7 +297,11 @@ impl Registry {
 
     /// The bounds of the buckets of a histogram with that name.
     pub(crate) fn bounds(&self, name: &str) -> Arc<Bounds> {
-        Arc::clone(self.buckets.get(name).unwrap_or(&self.default_buckets))
+        let mut patterns = self.patterns.iter();
+        let mut chosen = || patterns.find(|(pattern, _)| matches_pattern(pattern, name));
+        let bounds = self.buckets.get(name);
+        let bounds = bounds.or_else(|| chosen().map(|(_, bounds)| bounds));
+        Arc::clone(bounds.unwrap_or(&self.default_buckets))
     }
 
     fn value(&self, shape: &Shape) -> Value {

@@ -32,7 +32,9 @@ mod list {
             #[used]
             #[unsafe(link_section = "instrument_sites")]
             static __INSTRUMENT_ENTRY: $crate::__private::Entry =
-                $crate::__private::core::option::Option::Some($crate::__private::Registration::Site(&$site));
+                $crate::__private::core::option::Option::Some(
+                    $crate::__private::Registration::Site(&$site),
+                );
         };
         ($registration:expr) => {
             const _: () = {

@@ -110,8 +110,7 @@ if $full; then
     step "Python" install_python
     # Our features against an independent library's.
     step "golden features" cargo test -p sentinel-daemon --lib --locked -- --include-ignored golden::
-    # Our pages read by an independent library.
-    step "pages" cargo test -p instrument-core --lib --locked -- --include-ignored full::
+    step "slow tests" cargo test --workspace --exclude tests --locked --no-fail-fast -- --include-ignored full::
     # The programs as they ship, also with counterparts that are not ours and over days of market time.
     step "tests of the release build" cargo test --release -p tests --locked -- --include-ignored
 fi

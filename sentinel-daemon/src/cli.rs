@@ -153,6 +153,9 @@ pub struct PaperArgs {
     /// Where to listen, as a `ZeroMQ` endpoint or HOST:PORT.
     #[arg(long, value_name = "ENDPOINT", default_value = "tcp://127.0.0.1:5555")]
     pub bind: String,
+    /// Port of its metrics endpoint, on loopback; 0 picks a free one [default: 8002, if that is free].
+    #[arg(long, value_name = "PORT")]
+    pub metrics_port: Option<u16>,
     /// Ask minus bid, in price units.
     #[arg(long, value_name = "PRICE", default_value_t = 0.0001)]
     pub spread: f64,

@@ -19,7 +19,9 @@ use crate::market::{self, KeptBars, MarketClock, Turn};
 use crate::metrics::{self, SymbolSeries};
 use crate::model::Class;
 use crate::prediction::Predictor;
+use crate::regime::Regime;
 use crate::risk::{self, Action, Limits, Refusal};
+use crate::score::{self, Part};
 use crate::signal::{self, Probabilities, Signal};
 use crate::vendor::Vendor;
 
@@ -179,17 +181,21 @@ impl Trader {
         self.price = forming.unwrap_or(&bar).close;
         metrics::DATA_BARS.set(closed.len() as f64);
         metrics::DATA_LAST_BAR.set((bar.time + market::BAR) as f64);
-        if let Some(reason) = self.nothing_new(&bar, now) {
+        let skipped = self.nothing_new(&bar, now);
+        score::note(Part::Data, skipped != Some(SkipReason::StaleBar));
+        if let Some(reason) = skipped {
             metrics::SKIPS.inc(reason);
             return Ok(Verdict::Skipped(reason));
         }
         let features = features::build(closed).map_err(CycleError::Features)?;
+        self.series.show(Regime::of(&features));
         let predicted = stop
             .run_until_cancelled(self.predictor.predict(&features))
             .await;
         let Some(probabilities) = predicted else {
             return Ok(Verdict::Stopped);
         };
+        score::note(Part::Prediction, probabilities.is_ok());
         let probabilities = probabilities.map_err(CycleError::Predict)?;
         self.judged = Some(bar.time);
         let decision = match self.decide(&probabilities) {
@@ -257,11 +263,11 @@ impl Trader {
         } else {
             at.or_else(|| Some(self.clock.now()))
         };
-        let fetched = self
-            .vendor
-            .fetch(&self.symbol, now, at)
-            .await
-            .map_err(CycleError::Fetch)?;
+        let fetched = self.vendor.fetch(&self.symbol, now, at).await;
+        let fetched = fetched.map_err(|error| {
+            score::note(Part::Data, false);
+            CycleError::Fetch(error)
+        })?;
         if self.live && fetched.replay.is_some() {
             return Err(CycleError::ReplayInLive);
         }

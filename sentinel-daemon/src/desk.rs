@@ -19,6 +19,7 @@ use crate::gateway::signature::{OrderTerms, RiskKey};
 use crate::gateway::{Gateway, GatewayError};
 use crate::metrics::{self, SymbolSeries};
 use crate::risk::{Action, Approved};
+use crate::score::{self, Part};
 use journal::{Journal, JournalError, SentOrder};
 use settle::{Settled, Settlement};
 
@@ -286,12 +287,14 @@ impl Desk {
                 self.shared.misses.store(0, Ordering::Relaxed);
                 *locked(&self.shared.session) = Some(session);
                 metrics::GATEWAY_UP.set(1.0);
+                score::note(Part::Gateway, true);
                 heartbeat.beat();
             }
             Err(error) => {
                 let misses = self.shared.misses.fetch_add(1, Ordering::Relaxed) + 1;
                 if misses >= MISSES {
                     metrics::GATEWAY_UP.set(0.0);
+                    score::note(Part::Gateway, false);
                 }
                 tracing::warn!(%error, misses, "the gateway does not answer pings");
             }
@@ -312,6 +315,7 @@ impl Desk {
 
 fn set_unsettled(is: bool) {
     metrics::ORDERS_UNSETTLED.set(f64::from(u8::from(is)));
+    score::note(Part::Orders, !is);
 }
 
 impl OrderStatus {

@@ -30,9 +30,15 @@ pub enum CallError {
     /// The connection is not secure.
     #[error("cannot make a secure connection")]
     Tls(#[source] reqwest::Error),
-    /// The answer is not JSON of the documented shape.
-    #[error("the answer is not the JSON that was expected")]
-    BadJson(#[source] serde_json::Error),
+    /// The answer is not JSON of the documented shape. What stands there is not told, as a server may have put the token
+    /// there.
+    #[error("the answer is not the JSON that was expected, from line {line} column {column} on")]
+    BadJson {
+        /// Line of the answer.
+        line: usize,
+        /// Column in it.
+        column: usize,
+    },
     /// The answer is JSON, but breaks a rule of the protocol.
     #[error("the answer breaks the protocol: {0}")]
     BadAnswer(String),
@@ -60,7 +66,9 @@ impl CallError {
             Self::Timeout(_) => ErrorCode::Timeout,
             Self::Connect(_) => ErrorCode::Connect,
             Self::Tls(_) => ErrorCode::Tls,
-            Self::BadJson(_) | Self::BadAnswer(_) | Self::NotProbabilities(_) => ErrorCode::BadJson,
+            Self::BadJson { .. } | Self::BadAnswer(_) | Self::NotProbabilities(_) => {
+                ErrorCode::BadJson
+            }
             Self::TooLarge(_) => ErrorCode::TooLarge,
             Self::Status(status) => ErrorCode::of_status(*status),
             Self::Exception(_) => ErrorCode::Exception,
@@ -112,7 +120,10 @@ pub async fn call<T: DeserializeOwned>(
     if body.trim_ascii().is_empty() {
         return Err(CallError::Empty);
     }
-    let json = serde_json::from_slice(&body).map_err(CallError::BadJson)?;
+    let json = serde_json::from_slice(&body).map_err(|error| CallError::BadJson {
+        line: error.line(),
+        column: error.column(),
+    })?;
     Ok((response.headers().clone(), json))
 }
 
@@ -203,6 +214,10 @@ mod tests {
             (
                 b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n \n",
                 ErrorCode::EmptyResponse,
+            ),
+            (
+                b"HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n[\"secret77\"",
+                ErrorCode::BadJson,
             ),
             (
                 b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n{..",

@@ -9,6 +9,7 @@
 //! | `vendor`, `prediction`, `http` | the clients of the two HTTP services |
 //! | `features`, `signal`, `risk` | pure: bars to features, probabilities to a signal, a signal to an approved order |
 //! | `desk`, `gateway` | sends approved orders, and nothing else, over `ZeroMQ`; settles those without an answer |
+//! | `regime`, `score` | what the page tells beside the numbers: what the market is like, how well the loop is |
 //! | `state` | the folder where state outlives the process |
 //! | `model`, `history` | the shipped model and the bars it was trained on |
 //! | `counterpart` | the three parties it talks to, as small servers of our own |
@@ -30,9 +31,11 @@ pub mod market;
 pub mod metrics;
 pub mod model;
 pub mod prediction;
+pub mod regime;
 pub mod risk;
 pub mod run;
 pub mod schedule;
+pub mod score;
 pub mod signal;
 pub mod state;
 pub mod vendor;

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Parser;
-use instrument_core::{Builder, shutdown};
+use instrument_core::{Builder, Exporter, shutdown};
 use sentinel_daemon::cli::{Cli, Command, RunArgs};
 use sentinel_daemon::config::{Config, ConfigError};
 use sentinel_daemon::counterpart::gateway;
@@ -49,13 +49,13 @@ fn start(cli: Cli) -> anyhow::Result<()> {
             None => trade(cli.run, stop).await,
             Some(Command::Run(args)) => trade(*args, stop).await,
             Some(Command::ServePrices { bind }) => {
-                counterpart::serve_prices(&bind, stop, announce).await
+                counterpart::serve_prices(&bind, counterpart_metrics()?, stop, announce).await
             }
             Some(Command::ServeModel { bind }) => {
-                counterpart::serve_model(&bind, stop, announce).await
+                counterpart::serve_model(&bind, counterpart_metrics()?, stop, announce).await
             }
             Some(Command::PaperGateway(args)) => {
-                counterpart::serve_gateway(args, stop, announce).await
+                counterpart::serve_gateway(args, &counterpart_metrics()?, stop, announce).await
             }
             Some(Command::Train { out }) => train(&out),
             // Answered above, as nothing needs to run for it.
@@ -69,6 +69,14 @@ fn start(cli: Cli) -> anyhow::Result<()> {
 
 fn program() -> Builder {
     Builder::new().program(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))
+}
+
+/// Of a counterpart that is a program of its own: what the trading loop would count is not on its page.
+fn counterpart_metrics() -> anyhow::Result<Exporter> {
+    let program = program().leave_out("sentinel_*");
+    let left_out = thunes_scheduler::FAMILIES.iter();
+    let program = left_out.fold(program, |program, family| program.leave_out(family));
+    program.install().context("metrics")
 }
 
 async fn trade(args: RunArgs, stop: CancellationToken) -> anyhow::Result<()> {

@@ -16,7 +16,9 @@ use crate::desk::settle::Settlement;
 use crate::gateway::ReplyStatus;
 use crate::model::Class;
 use crate::prediction::Invalid;
+use crate::regime::Regime;
 use crate::risk::Refusal;
+use crate::score::{self, Part};
 
 /// Which of the two HTTP services an API metric is about.
 #[derive(Debug, Clone, Copy, LabelValue)]
@@ -121,7 +123,7 @@ pub(crate) fn succeeded() {
     SUCCEEDED_MS.store((uptime_seconds() * 1e3) as u64, Ordering::Relaxed);
 }
 
-fn last_success_age() -> f64 {
+pub(crate) fn last_success_age() -> f64 {
     let succeeded = SUCCEEDED_MS.load(Ordering::Relaxed) as f64 / 1e3;
     (uptime_seconds() - succeeded).max(0.0)
 }
@@ -131,6 +133,7 @@ pub struct SymbolSeries {
     pub(crate) orders: Series<Counter<(Side, OrderStatus)>>,
     pub(crate) order_volume: Series<Histogram<(Side,)>>,
     pub(crate) position_lots: Series<Gauge<(Side,)>>,
+    regime: Series<Gauge<(Regime,)>>,
 }
 
 impl SymbolSeries {
@@ -141,6 +144,14 @@ impl SymbolSeries {
             orders: ORDERS.series(symbol),
             order_volume: ORDER_VOLUME.series(symbol),
             position_lots: POSITION_LOTS.series(symbol),
+            regime: MARKET_REGIME.series(symbol),
+        }
+    }
+
+    /// Shows what the market is like.
+    pub(crate) fn show(&self, now: Regime) {
+        for regime in Regime::ALL {
+            self.regime.set(regime, f64::from(u8::from(regime == now)));
         }
     }
 }
@@ -245,6 +256,12 @@ metrics! {
         buckets = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.01, 0.05, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0];
     /// Lots of open positions of the symbol, as the gateway told in the last cycle.
     pub static POSITION_LOTS: Gauge<(symbol: configured, side: Side)> = "sentinel_position_lots";
+    /// What the market of the symbol is like, as of the last judged bar: 1 for that one, 0 for the others.
+    pub static MARKET_REGIME: Gauge<(symbol: configured, regime: Regime)> = "sentinel_market_regime";
+    /// Whether a part of the loop is well: 1 if it is.
+    pub static HEALTH_PART: Gauge<(part: Part)> = "sentinel_health_part";
+    /// The share of the loop's parts that are well: the mean of their gauges.
+    pub static HEALTH_SCORE: Gauge = "sentinel_health_score", compute = score::compute;
     /// Ticks of the schedule that were missed because a cycle was still running.
     pub static OVERRUNS: Counter = "sentinel_cycle_overruns_total";
 }

@@ -47,7 +47,7 @@ impl Invalid {
     const fn of(error: &CallError) -> Option<Self> {
         Some(match error {
             CallError::Empty => Self::Empty,
-            CallError::BadJson(_) => Self::Json,
+            CallError::BadJson { .. } => Self::Json,
             CallError::BadAnswer(_) => Self::Shape,
             CallError::NotProbabilities(NotProbabilities::Count(_)) => Self::Count,
             CallError::NotProbabilities(NotProbabilities::Value(_)) => Self::Value,

@@ -23,6 +23,7 @@ use crate::market::MarketClock;
 use crate::metrics::{self, SymbolSeries};
 use crate::prediction::Predictor;
 use crate::schedule::Schedule;
+use crate::score::{self, Part};
 use crate::state::{FolderError, HeldFile, ORDERS};
 use crate::vendor::Vendor;
 
@@ -165,7 +166,11 @@ fn trader(
                 journal,
             ))
         }
-        None => None,
+        None => {
+            score::note(Part::Gateway, true);
+            score::note(Part::Orders, true);
+            None
+        }
     };
     let live = config.mode == Mode::Live;
     let judged = desk.as_ref().and_then(Desk::traded_bar);
@@ -233,7 +238,9 @@ fn schedule(clock: MarketClock, config: &Config) -> Schedule {
 }
 
 fn heart(exporter: &Exporter, schedule: &Schedule) -> Heartbeat {
-    exporter.require_heartbeat("cycle", limit_for(schedule.period()))
+    let limit = limit_for(schedule.period());
+    score::allow(limit);
+    exporter.require_heartbeat("cycle", limit)
 }
 
 /// Runs one cycle and tells how it ended, in a line; `true` if it did its work.

@@ -19,7 +19,7 @@ enum Run {
     Present,
 }
 
-const FAMILIES: [(&str, Run); 44] = [
+const FAMILIES: [(&str, Run); 49] = [
     ("sentinel_trading_cycles_total", Run::Trading),
     ("sentinel_trading_cycles_failed_total", Run::Trading),
     ("sentinel_trading_cycle_duration_seconds", Run::Trading),
@@ -58,13 +58,21 @@ const FAMILIES: [(&str, Run); 44] = [
     ("sentinel_gateway_stray_replies_total", Run::Trading),
     ("sentinel_position_lots", Run::Trading),
     ("sentinel_cycle_overruns_total", Run::Trading),
+    ("sentinel_market_regime", Run::Trading),
+    ("sentinel_health_part", Run::Trading),
+    ("sentinel_health_score", Run::Trading),
     ("sentinel_replay", Run::Replay),
     ("sentinel_replay_wraps_total", Run::Replay),
     ("sentinel_signals_suppressed_total", Run::Replay),
     ("http_requests_total", Run::Replay),
     ("http_request_duration_seconds", Run::Replay),
+    ("paper_gateway_requests_total", Run::Present),
+    ("paper_gateway_request_duration_seconds", Run::Present),
     ("sentinel_data_kept_total", Run::Present),
 ];
+
+/// A gauge that is back at zero after each request, and so must be looked at for long enough.
+const IN_PROGRESS: &str = "http_requests_in_progress";
 
 /// A family of the table whose series no row can name apart.
 const SKIPS: &str = "sentinel_cycle_skips_total";
@@ -93,7 +101,7 @@ pub(crate) fn families() -> Vec<&'static str> {
     FAMILIES
         .iter()
         .map(|(name, _)| *name)
-        .chain([SKIPS])
+        .chain([SKIPS, IN_PROGRESS])
         .collect()
 }
 
@@ -232,6 +240,7 @@ fn a_dry_replay_over_the_open_inference_protocol_moves_its_families() {
     let samples = scrape(&addr);
     all_moved(Run::Replay, &samples);
     no_faults(&samples);
+    wait_for_sum(&addr, IN_PROGRESS, 1.0);
     for reason in ["dry_run", "below_threshold"] {
         assert!(
             series(
@@ -245,10 +254,10 @@ fn a_dry_replay_over_the_open_inference_protocol_moves_its_families() {
         ("/v2/models/{name}/infer", "POST"),
         ("/api/intraday/{symbol}", "GET"),
     ] {
-        let labels = [("route", route), ("method", method), ("status", "2xx")];
+        let labels = [("endpoint", route), ("method", method), ("status", "200")];
         let (requests, timed) = (
             samples.get("http_requests_total", &labels),
-            samples.get("http_request_duration_seconds_count", &labels),
+            samples.get("http_request_duration_seconds_count", &labels[..2]),
         );
         assert!(
             requests >= Some(1_000.0) && timed >= Some(1_000.0),

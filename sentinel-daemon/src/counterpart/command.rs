@@ -3,6 +3,7 @@
 use std::io;
 
 use anyhow::Context;
+use instrument_core::{Exporter, ServeError, Server, loopback};
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -10,10 +11,15 @@ use tokio_util::sync::CancellationToken;
 use super::gateway::{self, PaperConfig, Rules};
 use super::model as model_server;
 use super::prices::{self, Prices};
+use super::traffic;
 use crate::cli::PaperArgs;
 use crate::gateway::signature::RiskKey;
 use crate::model::Model;
+use crate::run::RunError;
 use crate::state::{self, HeldFile, PAPER_ACCOUNT};
+
+/// Port of the paper gateway's metrics.
+const METRICS_PORT: u16 = 8002;
 
 /// An address that cannot be listened on.
 #[derive(Debug, Error)]
@@ -29,14 +35,15 @@ pub struct BindError {
 /// [`BindError`], and what the listener reports.
 pub async fn serve_prices(
     bind: &str,
+    exporter: Exporter,
     stop: CancellationToken,
     tell: impl FnOnce(&str),
 ) -> anyhow::Result<()> {
     let (listener, url) = listen(bind).await?;
     tell(&format!(
-        "prices   {url}/api/intraday/EURUSD.FOREX (a replay)\nstop     Ctrl-C, or SIGTERM\n"
+        "prices   {url}/api/intraday/EURUSD.FOREX (a replay)\nmetrics  {url}/metrics\nstop     Ctrl-C, or SIGTERM\n"
     ));
-    prices::serve(listener, Prices::shipped(), stop)
+    prices::serve_beside(traffic::page(exporter), listener, Prices::shipped(), stop)
         .await
         .context("the price server ended badly")
 }
@@ -47,14 +54,15 @@ pub async fn serve_prices(
 /// [`BindError`], and what the listener reports.
 pub async fn serve_model(
     bind: &str,
+    exporter: Exporter,
     stop: CancellationToken,
     tell: impl FnOnce(&str),
 ) -> anyhow::Result<()> {
     let (listener, url) = listen(bind).await?;
     tell(&format!(
-        "model    {url}/invocations\nstop     Ctrl-C, or SIGTERM\n"
+        "model    {url}/invocations\nmetrics  {url}/metrics\nstop     Ctrl-C, or SIGTERM\n"
     ));
-    model_server::serve(listener, Model::shipped(), stop)
+    model_server::serve_beside(traffic::page(exporter), listener, Model::shipped(), stop)
         .await
         .context("the model server ended badly")
 }
@@ -65,6 +73,7 @@ pub async fn serve_model(
 /// The key, the state or the endpoint cannot be used, or the socket broke.
 pub async fn serve_gateway(
     args: PaperArgs,
+    exporter: &Exporter,
     stop: CancellationToken,
     tell: impl FnOnce(&str),
 ) -> anyhow::Result<()> {
@@ -96,9 +105,14 @@ pub async fn serve_gateway(
         state_file: account.transpose()?,
         ..PaperConfig::default()
     };
+    let page = page(exporter, args.metrics_port)?;
     let server = gateway::serve(&endpoint, config, stop)?;
+    let metrics = page.as_ref().map_or_else(
+        || format!("none, as port {METRICS_PORT} is in use"),
+        |page| format!("http://localhost:{}/metrics", page.local_addr().port()),
+    );
     tell(&format!(
-        "gateway  {} (on paper)\naccount  {}\nstop     Ctrl-C, or SIGTERM\n",
+        "gateway  {} (on paper)\nmetrics  {metrics}\naccount  {}\nstop     Ctrl-C, or SIGTERM\n",
         server.endpoint(),
         folder.map_or_else(
             || "in memory".to_owned(),
@@ -106,6 +120,16 @@ pub async fn serve_gateway(
         ),
     ));
     Ok(server.finished().await?)
+}
+
+/// The gateway's page. Several may run on one machine, so that only a port that was asked for must be free.
+fn page(exporter: &Exporter, port: Option<u16>) -> Result<Option<Server>, RunError> {
+    match exporter.serve(&loopback(port.unwrap_or(METRICS_PORT))[..]) {
+        Ok(page) => Ok(Some(page)),
+        Err(ServeError::InUse(_)) if port.is_none() => Ok(None),
+        Err(ServeError::InUse(addr)) => Err(RunError::PortInUse(addr)),
+        Err(other) => Err(RunError::Endpoint(other)),
+    }
 }
 
 async fn listen(bind: &str) -> Result<(TcpListener, String), BindError> {

@@ -4,6 +4,7 @@
 //! partial fills, forced closing. Money is right for symbols quoted in the account's currency.
 
 mod account;
+mod metrics;
 mod reply;
 mod request;
 #[cfg(test)]
@@ -11,6 +12,7 @@ pub(crate) mod scratch;
 mod server;
 mod state_file;
 
+use instrument_core::{counted, timed};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use thiserror::Error;
@@ -21,6 +23,7 @@ use crate::gateway::signature::{OrderTerms, RiskKey};
 use crate::state::HeldFile;
 use account::{Account, Closed, Opened};
 pub use account::{Rules, RulesError};
+use metrics::{Answered, Asked};
 use reply::{Code, Refusal};
 use request::Request;
 pub use server::{PaperServer, ServeError, serve};
@@ -124,6 +127,8 @@ impl PaperGateway {
             .into_bytes()
     }
 
+    #[timed(metrics::DURATION, on = ok, labels(action = Asked::of(request.action())))]
+    #[counted(metrics::REQUESTS, on = ok, labels(action = Asked::of(request.action()), status = Answered::of(ret)))]
     fn answer(&mut self, request: &Request, now: Timestamp) -> Value {
         let answer = match request.action() {
             "PING" => Ok(self.ping(request, now)),

@@ -79,6 +79,16 @@ impl IntoResponse for Refusal {
 /// # Errors
 /// What the listener reports.
 pub async fn serve(listener: TcpListener, model: Model, stop: CancellationToken) -> io::Result<()> {
+    serve_beside(Router::new(), listener, model, stop).await
+}
+
+/// As [`serve`], beside other pages.
+pub(super) async fn serve_beside(
+    pages: Router,
+    listener: TcpListener,
+    model: Model,
+    stop: CancellationToken,
+) -> io::Result<()> {
     let at = |route| layer(route, traffic::answer);
     let health = Router::new()
         .route("/ping", get(healthy))
@@ -111,7 +121,8 @@ pub async fn serve(listener: TcpListener, model: Model, stop: CancellationToken)
                 .layer(at(Route::Other)),
         )
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .with_state(Arc::new(model));
+        .with_state(Arc::new(model))
+        .merge(pages);
     super::serve_http(listener, router, stop, super::DRAIN).await
 }
 

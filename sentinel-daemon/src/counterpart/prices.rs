@@ -77,6 +77,16 @@ pub async fn serve(
     prices: Prices,
     stop: CancellationToken,
 ) -> io::Result<()> {
+    serve_beside(Router::new(), listener, prices, stop).await
+}
+
+/// As [`serve`], beside other pages.
+pub(super) async fn serve_beside(
+    pages: Router,
+    listener: TcpListener,
+    prices: Prices,
+    stop: CancellationToken,
+) -> io::Result<()> {
     let router = Router::new()
         .route(
             "/api/intraday/{symbol}",
@@ -87,7 +97,8 @@ pub async fn serve(
                 .fallback(async || StatusCode::NOT_FOUND)
                 .layer(layer(Route::Other, traffic::answer)),
         )
-        .with_state(prices);
+        .with_state(prices)
+        .merge(pages);
     super::serve_http(listener, router, stop, super::DRAIN).await
 }
 

@@ -12,7 +12,7 @@
 //! let report = linter.finish();
 //! assert_eq!(
 //!     report.findings[1].to_string(), // the first informs that nothing uses `orders_total`
-//!     "rules.yml:1:55: L001: no catalogue, page or recording rule has the metric `order_total`; did you mean `orders_total`?"
+//!     "rules.yml:1:55: L001: no catalogue, page or recording rule has the metric `order_total`; did you mean `orders_total`? (alert `Quiet`)"
 //! );
 //! # Ok::<(), instrument_core::lint::InputError>(())
 //! ```

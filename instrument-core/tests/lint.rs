@@ -212,6 +212,10 @@ fn the_program_prints_places_sorted_and_exits_with_1() {
         "{out}"
     );
     assert!(
+        lines[0].ends_with("(alert `QuantumSafetyFaultSpike`)"),
+        "{out}"
+    );
+    assert!(
         lines
             .iter()
             .any(|line| line.starts_with("known/quantum.json:5:10: I001: ")),

@@ -246,6 +246,7 @@ impl Linter {
                 let text = format!(
                     "nothing replaces `{placeholder}` in a rule file: write the value, or render the file first"
                 );
+                let text = rule.query.signed(&text);
                 self.found
                     .push((rule.query.source, at, Code::Placeholder, text));
             }
@@ -261,7 +262,7 @@ impl Linter {
             return;
         }
         for piece in texts() {
-            let text = Query::plain(rule.query.source, piece.at, &piece.text);
+            let text = Query::plain(rule.query.source, piece.at, &piece.text).of(&rule.query.owner);
             for mark in template::check(&piece.text, &shape) {
                 self.place(&text, &mark);
             }
@@ -312,7 +313,7 @@ impl Linter {
                 .find(&query.as_written(needle), query.at)
                 .filter(|at| *at < end)
         });
-        let text = query.as_written(&mark.text);
+        let text = query.signed(&query.as_written(&mark.text));
         self.found
             .push((query.source, at.unwrap_or(query.at), mark.code, text));
     }

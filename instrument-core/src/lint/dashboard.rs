@@ -42,6 +42,7 @@ pub(crate) fn read(number: usize, root: &Node, scrape: f64) -> Option<Dashboard>
     let mut reader = Reader {
         number,
         variables: Variables::new(current_values(model), scrape),
+        owner: String::new(),
         queries: Vec::new(),
     };
     reader.panels(model);
@@ -123,15 +124,27 @@ fn placed(node: Option<&Node>) -> Option<(String, usize)> {
 struct Reader {
     number: usize,
     variables: Variables,
+    /// Whose queries are read.
+    owner: String,
     queries: Vec<(Query, Purpose)>,
 }
 
 impl Reader {
     fn push(&mut self, expr: &Node, purpose: Purpose) {
         if let Some(text) = expr.text().filter(|text| !text.trim().is_empty()) {
-            self.queries
-                .push((self.variables.query(self.number, expr.at, text), purpose));
+            self.add(expr.at, text, purpose);
         }
+    }
+
+    fn add(&mut self, at: usize, text: &str, purpose: Purpose) {
+        let query = self.variables.query(self.number, at, text);
+        self.queries.push((query.of(&self.owner), purpose));
+    }
+
+    /// Remembers whose queries come next: of something that has a `title` or a `name`.
+    fn begin(&mut self, what: &str, node: &Node) {
+        let name = node.text_of("title").or_else(|| node.text_of("name"));
+        self.owner = format!("{what} `{}`", name.unwrap_or_default());
     }
 
     /// Panels, those of rows, and those inside of collapsed rows.
@@ -150,6 +163,7 @@ impl Reader {
     }
 
     fn panel(&mut self, panel: &Node) {
+        self.begin("panel", panel);
         if !is_prometheus(panel) {
             return;
         }
@@ -177,6 +191,7 @@ impl Reader {
     }
 
     fn annotation(&mut self, annotation: &Node) {
+        self.begin("annotation", annotation);
         let expr = annotation
             .get("expr")
             .or_else(|| annotation.path(&["target", "expr"]));
@@ -186,6 +201,7 @@ impl Reader {
     }
 
     fn variable(&mut self, variable: &Node) {
+        self.begin("variable", variable);
         if variable.text_of("type") != Some("query") || !is_prometheus(variable) {
             return;
         }
@@ -207,12 +223,10 @@ impl Reader {
                 let purpose = Purpose::LabelValues {
                     label: label.trim().to_owned(),
                 };
-                let query = self.variables.query(self.number, query.at, selector);
-                self.queries.push((query, purpose));
+                self.add(query.at, selector, purpose);
             }
         } else if let Some(inner) = argument("query_result") {
-            let query = self.variables.query(self.number, query.at, inner);
-            self.queries.push((query, Purpose::Other));
+            self.add(query.at, inner, Purpose::Other);
         }
     }
 }

@@ -14,6 +14,8 @@ pub(crate) struct Query {
     pub(crate) at: usize,
     /// The text, variables replaced.
     pub(crate) text: String,
+    /// Whose it is, for messages: a rule, panel, variable or annotation, by its name.
+    pub(crate) owner: String,
     /// What was replaced: marker, and the spelling in the file.
     pub(crate) replaced: Vec<(String, String)>,
 }
@@ -25,7 +27,23 @@ impl Query {
             source,
             at,
             text: text.to_owned(),
+            owner: String::new(),
             replaced: Vec::new(),
+        }
+    }
+
+    /// The same, of someone.
+    pub(crate) fn of(self, owner: &str) -> Self {
+        let owner = owner.to_owned();
+        Self { owner, ..self }
+    }
+
+    /// A message, with the name of the owner behind it.
+    pub(crate) fn signed(&self, text: &str) -> String {
+        if self.owner.is_empty() {
+            text.to_owned()
+        } else {
+            format!("{text} ({})", self.owner)
         }
     }
 

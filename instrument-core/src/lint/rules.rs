@@ -46,12 +46,14 @@ pub(crate) fn rules(number: usize, source: &Source, root: &Node) -> Result<Vec<R
                 .ok_or_else(|| wrong("a rule to have an `expr`"))?;
             let text = expr.text().ok_or_else(|| wrong("`expr` to be a string"))?;
             let records = rule.text_of("record").map(str::to_owned);
-            if records.is_none() && rule.text_of("alert").is_none() {
-                return Err(wrong("a rule to have `alert` or `record`"));
-            }
+            let owner = match (&records, rule.text_of("alert")) {
+                (Some(name), _) => format!("rule `{name}`"),
+                (None, Some(name)) => format!("alert `{name}`"),
+                (None, None) => return Err(wrong("a rule to have `alert` or `record`")),
+            };
             rules.push(Rule {
                 records,
-                query: Query::plain(number, expr.at, text),
+                query: Query::plain(number, expr.at, text).of(&owner),
                 labels: pieces(rule.get("labels")),
                 annotations: pieces(rule.get("annotations")),
                 interval,

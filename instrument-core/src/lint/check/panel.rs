@@ -74,6 +74,7 @@ impl Linter {
                 let text = format!(
                     "the legend names `{key}`, and the result has no such label; keep it with `by ({key})`"
                 );
+                let text = query.signed(&text);
                 self.found.push((query.source, at, Code::LostLabel, text));
             }
         }
@@ -94,6 +95,7 @@ impl Linter {
                 shape.name(),
                 shape.unit.name()
             );
+            let text = query.signed(&text);
             self.found.push((query.source, at, Code::Unit, text));
         }
     }

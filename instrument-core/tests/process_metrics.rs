@@ -98,8 +98,8 @@ fn they_are_what_the_kernel_says_elsewhere() {
         entries("/proc/self/task"),
         0.0,
     );
-    let (hold, held) = std::sync::mpsc::channel::<()>();
-    let thread = std::thread::spawn(move || held.recv());
+    let (hold, released) = std::sync::mpsc::channel::<()>();
+    let thread = std::thread::spawn(move || released.recv());
     close(
         "process_threads",
         get("process_threads"),
@@ -109,8 +109,8 @@ fn they_are_what_the_kernel_says_elsewhere() {
     drop(hold);
     assert!(thread.join().expect("it does not panic").is_err());
 
-    let stat = fs::read_to_string("/proc/self/stat").expect("there is a /proc");
-    let after_name = stat.rsplit(')').next().expect("it has a name");
+    let text = fs::read_to_string("/proc/self/stat").expect("there is a /proc");
+    let after_name = text.rsplit(')').next().expect("it has a name");
     let ticks: f64 = after_name
         .split_whitespace()
         .nth(19)

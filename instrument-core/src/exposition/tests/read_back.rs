@@ -80,7 +80,7 @@ fn each<V>(
 
 fn counter_name(i: usize) -> String {
     // Every other one has no suffix, which `OpenMetrics` does not take for a counter.
-    format!("c{i}{}", if i % 2 == 0 { "_total" } else { "" })
+    format!("c{i}{}", if i.is_multiple_of(2) { "_total" } else { "" })
 }
 
 fn gauge_name(i: usize) -> String {

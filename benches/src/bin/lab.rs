@@ -113,7 +113,8 @@ async fn real() {
     for _ in 0..SWEEPS {
         tokio::time::sleep(Duration::from_millis(200)).await;
         let begin = Instant::now();
-        assert_eq!(lab.sweep().await.count(State::Up), SERVERS);
+        let report = lab.sweep().await;
+        assert_eq!(report.count(State::Up), SERVERS, "{report:?}");
         walls.push(begin.elapsed());
     }
     walls.sort();
@@ -317,13 +318,9 @@ fn descendants() -> Vec<u32> {
         .collect();
     let mut found = vec![std::process::id()];
     let mut at = 0;
-    while at < found.len() {
-        found.extend(
-            parents
-                .iter()
-                .filter(|(_, parent)| *parent == found[at])
-                .map(|(process, _)| *process),
-        );
+    while let Some(&above) = found.get(at) {
+        let below = parents.iter().filter(|(_, parent)| *parent == above);
+        found.extend(below.map(|(process, _)| *process));
         at += 1;
     }
     found.split_off(1)

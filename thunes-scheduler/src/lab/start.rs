@@ -29,7 +29,9 @@ pub(super) async fn start(plan: Plan) -> Result<Session, Verdict> {
     };
     let mut attempt = Attempt::new(wire.map_err(|failure| plan.verdict(failure, ""))?);
     let limit = settings.start_timeout;
-    let agreed = match timeout(limit, attempt.agree(settings.ping_timeout)).await {
+    // Asked in both eras, a server of the newer one may lock itself into neither: a slow start is waited for first.
+    let silence = settings.ping_timeout.max(limit / 2);
+    let agreed = match timeout(limit, attempt.agree(silence)).await {
         Ok(agreed) => agreed,
         Err(_) => Err(attempt.late(limit)),
     };

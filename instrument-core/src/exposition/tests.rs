@@ -13,6 +13,8 @@ use crate::catalogue::FUNCTION_BUCKETS;
 use crate::storage::Options;
 use crate::storage::tests::{key, recorder, text};
 
+mod read_back;
+
 const METADATA: metrics::Metadata<'_> = metrics::Metadata::new("", metrics::Level::INFO, None);
 
 /// One call of the facade.

@@ -194,7 +194,7 @@ impl Carrier {
             let Some(pause) = glance_before(deadline) else {
                 return Err(GatewayError::Timeout);
             };
-            // Waits in the receiving call itself: a poll before it would cost a third of the round trip.
+            // Waits in the receiving call itself: a poll before it would be one system call more in each round trip.
             let received = socket
                 .set_rcvtimeo(pause)
                 .and_then(|()| socket.recv_multipart(0));

@@ -15,14 +15,16 @@ use crate::{Folder, wait_until};
 pub fn program(name: &str) -> PathBuf {
     static BUILT: OnceLock<()> = OnceLock::new();
     BUILT.get_or_init(|| {
-        // With the tests, so that features are united as in `cargo test --workspace` and nothing is built twice.
         let mut build = Command::new(env!("CARGO"));
-        build
-            .args(["build", "--quiet", "--workspace", "--bins", "--tests"])
-            .current_dir(env!("CARGO_MANIFEST_DIR"));
-        if !cfg!(debug_assertions) {
-            build.arg("--release");
-        }
+        build.args(["build", "--quiet", "--workspace", "--bins"]);
+        build.current_dir(env!("CARGO_MANIFEST_DIR"));
+        // With the tests, so that features are united as in `cargo test --workspace` and nothing is built twice. In
+        // release these tests are alone, and only the programs are wanted.
+        build.arg(if cfg!(debug_assertions) {
+            "--tests"
+        } else {
+            "--release"
+        });
         assert!(
             build.status().expect("cargo runs").success(),
             "the programs must build"

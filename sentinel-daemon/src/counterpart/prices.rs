@@ -1,7 +1,8 @@
 //! A price server: answers the vendor's intraday request from recorded bars, as if a past hour were now.
 //!
 //! The caller says what time it is with `to`, and learns from the reply's headers which time that was taken for and
-//! which comes next, in steps of an hour or, as it asks with `step`, of a minute. The server keeps no clock and no session, so any number of callers replay at their own pace.
+//! which comes next, in steps of an hour or, as it asks with `step`, of a minute. The server keeps no clock and no
+//! session, so any number of callers replay at their own pace.
 
 mod replay;
 
